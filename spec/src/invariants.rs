@@ -140,9 +140,10 @@ pub fn s3_fifo(t: &Transition<'_>) -> bool {
             after.is_some_and(|queue| queue.iter().any(|waiter| waiter.request == request))
         };
         let kept = before.iter().filter(|waiter| stays(waiter.request));
-        let order_kept = kept
-            .clone()
-            .eq(after.into_iter().flatten().take(kept.clone().count()));
+        let order_kept = after == Some(before)
+            || kept
+                .clone()
+                .eq(after.into_iter().flatten().take(kept.clone().count()));
         // Whoever has the name now and did not have it before came out of the queue's front.
         let granted = t
             .after
@@ -211,10 +212,13 @@ fn concerned<'a>(t: &'a Transition<'_>) -> impl Iterator<Item = RequestId> + 'a 
             ..
         } => None,
     });
-    asks.into_iter()
-        .chain(live(t.before))
-        .chain(live(t.after))
-        .chain(told)
+    // A step that changes neither holds nor queues concerns only those who asked or were told.
+    let changed = t.before.holds != t.after.holds || t.before.entries != t.after.entries;
+    let live = [t.before, t.after]
+        .into_iter()
+        .filter(move |_| changed)
+        .flat_map(live);
+    asks.into_iter().chain(live).chain(told)
 }
 
 /// S5 no residue: entries and holds name the same names, and nobody both waits and holds, or waits

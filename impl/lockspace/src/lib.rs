@@ -1,1 +1,66 @@
-//! x
+//! Named locks that provably leave nothing behind.
+//!
+//! A [`LockSpace`] is an isolated set of named, exclusive locks: "only one at a time, by name". A name
+//! takes memory only while it is held. Waiting is first come, first served; every wait, hold and
+//! shutdown can be given a limit; every future can be dropped at any moment.
+//!
+//! ```
+//! use std::time::Duration;
+//! use lockspace::LockSpace;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), lockspace::AcquireError> {
+//! let space = LockSpace::new();
+//!
+//! // Hold a name; whoever else wants it waits in line.
+//! let guard = space.acquire("invoice/42").wait_timeout(Duration::from_secs(5)).await?;
+//! println!("only me, and the proof of it is {}", guard.fencing_token());
+//! drop(guard); // Released; nothing is left of the name.
+//!
+//! assert!(space.audit().is_quiescent());
+//! # Ok(()) }
+//! ```
+//!
+//! Three ways to use it: as a [guard](LockSpace::acquire), from tasks and from threads alike; as a
+//! [critical section](LockSpace::critical_section) around a body of code; and, for services, with a
+//! [graceful shutdown](LockSpace::shutdown).
+//!
+//! The guarantees that the documentation cites by ID (S1 exclusion, S2 fencing, S3 FIFO, S4 exactly once,
+//! S5 no residue, S6 no stray timer, S7 no lost wake-up, S8 stale is harmless, S9 shutdown, S10 bounded,
+//! L1 to L4 progress) are those of the specification, the package `lockspace-spec`.
+//!
+//! # What is not promised
+//! A lock cannot stop code that does not look: a holder whose hold was lost (its lease ended, an operator
+//! forced it, a shutdown revoked it) may run on until it next looks or yields. Where that matters, let the
+//! resource check the [fencing token](Guard::fencing_token). Locks are not reentrant. And this lockspace
+//! is one process's own.
+
+mod clock;
+mod engine;
+mod error;
+mod guard;
+mod health;
+mod name;
+mod reaper;
+mod request;
+mod runtime;
+mod section;
+mod shutdown;
+mod space;
+mod sync;
+
+pub use engine::{
+    Audit, Fault, HolderSnapshot, Latency, NameSnapshot, ShutdownReport, Snapshot, Stats,
+    WaiterSnapshot,
+};
+pub use error::{AcquireError, LostHold, RenewError, SectionError, WaitError};
+pub use guard::{Guard, LostFuture};
+pub use health::{Health, HealthLimits, HealthReason};
+pub use name::{LockName, NameError};
+pub use request::{Acquire, AcquireFuture};
+pub use section::SectionOptions;
+pub use shutdown::ClosedFuture;
+pub use space::{Builder, LockSpace};
+
+#[doc(no_inline)]
+pub use lockspace_spec::{FencingToken, Loss, Phase, Refusal};

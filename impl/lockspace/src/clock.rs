@@ -1,0 +1,96 @@
+//! The only file that reads time.
+//!
+//! Inside the lockspace a moment is a [`Tick`]: nanoseconds since the lockspace was made. The clock is
+//! tokio's, which is the system's monotonic clock unless a test has paused it; so a test that pauses
+//! tokio's time controls every timer of a lockspace.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A moment, in nanoseconds since its [`Clock`] started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Tick(u64);
+
+impl Tick {
+    /// The end of time: what has no end ends then. No timer is ever armed for it.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A duration as this file counts it. Whatever is longer than a century becomes a century: a timer that
+/// far away never fires in practice, and no addition can overflow.
+pub(crate) fn clamp(duration: Duration) -> u64 {
+    const CENTURY_NS: u64 = 100 * 366 * 24 * 3600 * 1_000_000_000;
+    u64::try_from(duration.as_nanos()).map_or(CENTURY_NS, |ns| ns.min(CENTURY_NS))
+}
+
+/// What time it is.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self {
+            origin: Instant::now(),
+        }
+    }
+
+    /// Now. Under loom time stands still: what elapses there is a thread's own decision.
+    pub(crate) fn now(&self) -> Tick {
+        if cfg!(lockspace_loom) {
+            return Tick(0);
+        }
+        Tick(clamp(self.origin.elapsed()))
+    }
+
+    /// So many nanoseconds, at most a [century](clamp), from now.
+    pub(crate) fn after(&self, nanoseconds: u64) -> Tick {
+        Tick(
+            self.now()
+                .0
+                .saturating_add(nanoseconds)
+                .min(Tick::NEVER.0 - 1),
+        )
+    }
+
+    /// The moment as the runtime's timers know it.
+    pub(crate) fn instant(&self, tick: Tick) -> Instant {
+        self.origin + Duration::from_nanos(tick.0)
+    }
+}
+
+/// So long from now, for a thread that keeps its own time; `None` if that is beyond all time.
+pub(crate) fn deadline(from_now: Duration) -> Option<std::time::Instant> {
+    std::time::Instant::now().checked_add(from_now)
+}
+
+pub(crate) fn has_passed(deadline: std::time::Instant) -> bool {
+    deadline <= std::time::Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, Tick, clamp};
+    use std::time::Duration;
+
+    #[test]
+    fn the_longest_duration_neither_overflows_nor_means_never() {
+        let clock = Clock::start();
+        let end = clock.after(clamp(Duration::MAX));
+        assert!(end < Tick::NEVER);
+        assert!(clock.instant(end) > clock.instant(clock.now()));
+    }
+
+    #[test]
+    fn an_earlier_moment_is_no_time_after_a_later_one() {
+        assert_eq!(Tick(3).since(Tick(5)), Duration::ZERO);
+        assert_eq!(Tick(5).since(Tick(3)), Duration::from_nanos(2));
+    }
+}

@@ -1,0 +1,147 @@
+//! What all shards of a lockspace share. Read by everybody, written by nobody on the way of an ordinary
+//! acquire and release: what is counted here is counted only where a user asked for a limit, and what is
+//! locked here is locked only for timers and shutdown.
+
+use std::hash::BuildHasher;
+
+use lockspace_spec::Phase;
+
+use super::Ask;
+use super::drain::{Drain, Ended};
+use super::effects::Effects;
+use super::table::Detail;
+use super::timers::{Target, Timers};
+use crate::clock::{Clock, Tick};
+use crate::sync::{AtomicU8, AtomicUsize, Mutex, Ordering};
+
+/// The seeded hash of names.
+pub(crate) type Hasher = foldhash::fast::RandomState;
+
+/// How an engine is set up.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// How many shards; a power of two.
+    pub(crate) shards: usize,
+    pub(crate) max_names: Option<usize>,
+    pub(crate) max_waiters_per_name: Option<u32>,
+    /// Whether holds are timed.
+    pub(crate) timing: bool,
+}
+
+/// Locks are taken in this order, and none is held while an earlier one is taken: one shard, then
+/// `drain`, then `timers`. (The audit locks all shards, in the order of their index.)
+pub(crate) struct Common {
+    pub(crate) shards: usize,
+    pub(crate) hasher: Hasher,
+    pub(crate) clock: Clock,
+    pub(crate) timers: Mutex<Timers>,
+    pub(crate) drain: Mutex<Drain>,
+    pub(crate) waiters_per_name: u32,
+    pub(crate) timing: bool,
+    max_names: Option<usize>,
+    /// Names in use; counted only where `max_names` limits them. A plain counter: it orders nothing,
+    /// and no other memory is read because of it, so all accesses are relaxed.
+    names: AtomicUsize,
+    /// A [`Phase`], as a number that only grows. Written under `drain`, with Release; read under a shard
+    /// lock, with Acquire, so that whoever saw the shutdown begin sees what began it.
+    ///
+    /// A grant that read `Open` just before the write is older than the shutdown; the sweep, which
+    /// locks that shard later, counts its hold. Whoever locks a shard after the sweep reads what the
+    /// sweep had written before.
+    phase: AtomicU8,
+}
+
+impl Common {
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self {
+            shards: setup.shards,
+            hasher: Hasher::default(),
+            clock: Clock::start(),
+            timers: Mutex::new(Timers::new()),
+            drain: Mutex::new(Drain::new()),
+            waiters_per_name: setup.max_waiters_per_name.unwrap_or(u32::MAX),
+            timing: setup.timing,
+            max_names: setup.max_names,
+            names: AtomicUsize::new(0),
+            phase: AtomicU8::new(Phase::Open as u8),
+        }
+    }
+
+    pub(crate) fn hash(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+
+    pub(super) fn shard_of_hash(&self, hash: u64) -> usize {
+        // The top seven bits and the lowest ones choose the bucket inside a shard; these do not.
+        (hash >> 32) as usize & (self.shards - 1)
+    }
+
+    pub(super) fn shard_of_token(&self, token: u64) -> u32 {
+        (token as usize & (self.shards - 1)) as u32
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        // Acquire: pairs with the Release in `set_phase`.
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Open,
+            1 => Phase::Draining,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// Moves the phase forward. Only under the lock of `drain`.
+    pub(super) fn set_phase(&self, phase: Phase) {
+        // Release: pairs with the Acquire in `phase`.
+        self.phase.store(phase as u8, Ordering::Release);
+    }
+
+    /// Counts a name in, if the limit allows (upholds S10).
+    pub(super) fn reserve_name(&self) -> bool {
+        let Some(max) = self.max_names else {
+            return true;
+        };
+        let one_more = |names| (names < max).then_some(names + 1);
+        self.names
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .is_ok()
+    }
+
+    pub(super) fn unreserve_name(&self) {
+        if self.max_names.is_some() {
+            self.names.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn arm(&self, at: Tick, target: Target, effects: &mut Effects) {
+        self.timers.lock().arm(at, target, effects);
+    }
+
+    pub(super) fn disarm(&self, at: Tick, target: Target, effects: &mut Effects) {
+        self.timers.lock().disarm(at, target, effects);
+    }
+
+    /// A hold of a swept shard has ended; the last one closes the lockspace (upholds S9).
+    pub(super) fn hold_ended(&self, how: Ended, effects: &mut Effects) {
+        let mut drain = self.drain.lock();
+        drain.hold_ended(how);
+        self.close_if_drained(&mut drain, effects);
+    }
+
+    pub(super) fn close_if_drained(&self, drain: &mut Drain, effects: &mut Effects) {
+        if drain.close_if_drained(self.clock.now(), &self.timers, effects) {
+            self.set_phase(Phase::Closed);
+        }
+    }
+
+    /// What the hold or wait of `ask` carries beyond the ordinary, if anything.
+    pub(super) fn detail_of(&self, ask: &Ask<'_>) -> Option<Detail> {
+        if ask.label.is_none() && ask.owner.is_none() && !self.timing {
+            return None;
+        }
+        Some(Detail {
+            label: ask.label.map(Box::from),
+            since: self.timing.then(|| self.clock.now()),
+            owner: ask.owner,
+        })
+    }
+}

@@ -1,0 +1,395 @@
+//! Looking inside: [`Snapshot`] shows holders and queues, [`Audit`] recounts everything and names what
+//! is out of place.
+//!
+//! What this file must not do: change anything.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use lockspace_spec::{FencingToken, Phase};
+
+use super::table::{Detail, Entry, Table, WaiterState};
+use super::timers::Target;
+use super::{Engine, HoldKey, Stats, WaitKey};
+use crate::clock::Tick;
+use crate::name::LockName;
+use crate::sync::MutexGuard;
+
+/// Who holds and who waits. See [`LockSpace::snapshot`](crate::LockSpace::snapshot).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Where the lockspace is in its life.
+    pub phase: Phase,
+    /// Every name in use, in alphabetical order.
+    pub names: Vec<NameSnapshot>,
+}
+
+/// A name in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NameSnapshot {
+    /// The name.
+    pub name: LockName,
+    /// Who holds it.
+    pub holder: HolderSnapshot,
+    /// Who waits for it, in the order in which they will be granted.
+    pub waiters: Vec<WaiterSnapshot>,
+}
+
+/// The holder of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HolderSnapshot {
+    /// The token of the grant.
+    pub token: FencingToken,
+    /// What the acquire was labelled with.
+    pub label: Option<String>,
+    /// How long it has been held, where hold timing is switched on.
+    pub held_for: Option<Duration>,
+    /// What is left of its lease, if it has one.
+    pub lease_left: Option<Duration>,
+}
+
+/// Somebody who waits for a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaiterSnapshot {
+    /// What the acquire was labelled with.
+    pub label: Option<String>,
+    /// How long it has waited.
+    pub waiting_for: Duration,
+    /// What is left of its wait timeout; `None` if it has none, or blocks a thread, which then keeps
+    /// the time itself.
+    pub wait_left: Option<Duration>,
+}
+
+/// A recount of everything. See [`LockSpace::audit`](crate::LockSpace::audit).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Audit {
+    /// Names in use, each held by one holder.
+    pub held: usize,
+    /// Requests in a queue.
+    pub waiting: usize,
+    /// Requests that have been answered, but whose future has not looked yet.
+    pub unseen: usize,
+    /// Holds that were lost and whose guards still exist.
+    pub lost: usize,
+    /// Futures that wait for the end of a hold without wanting it.
+    pub watching: usize,
+    /// Armed timers: bounded waits, leases and the grace of a shutdown.
+    pub timers: usize,
+    /// Whether a task or thread serves the timers.
+    pub reaper: bool,
+    /// Everything that is out of place. Not empty means a defect of lockspace: please report it.
+    pub faults: Vec<Fault>,
+}
+
+/// Something that is out of place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A hold or waiter that needs a timer has none (S6).
+    TimerMissing(String),
+    /// A timer is armed for nothing (S6).
+    TimerStray(String),
+    /// A queue's links or its length disagree (S3, S7).
+    QueueBroken(LockName),
+    /// A waiter stands in no queue (S5).
+    WaiterStray(String),
+    /// An entry cannot be found by its name, or a name finds no entry (S5).
+    IndexBroken(String),
+    /// A detail or a watcher outlived its hold (S5).
+    DetailStray(FencingToken),
+    /// Timers are armed, and nobody serves them (L1, L2).
+    ReaperMissing,
+    /// The counters disagree with the holds (S4).
+    CountersOff {
+        /// How many names are held.
+        held: usize,
+        /// How many the counters say.
+        counted: u64,
+    },
+    /// More names or waiters than the limits allow (S10).
+    OverLimit(LockName),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimerMissing(what) => write!(f, "no timer is armed for {what}"),
+            Self::TimerStray(what) => write!(f, "a timer is armed for nothing: {what}"),
+            Self::QueueBroken(name) => write!(f, "the queue of {name:?} does not hang together"),
+            Self::WaiterStray(what) => write!(f, "a waiter stands in no queue: {what}"),
+            Self::IndexBroken(what) => write!(f, "the index and the entries disagree: {what}"),
+            Self::DetailStray(token) => write!(f, "something outlived the hold with token {token}"),
+            Self::ReaperMissing => f.write_str("timers are armed, and no reaper serves them"),
+            Self::CountersOff { held, counted } => {
+                write!(f, "{held} names are held, and the counters say {counted}")
+            }
+            Self::OverLimit(name) => write!(f, "more waiters than allowed for {name:?}"),
+        }
+    }
+}
+
+impl Audit {
+    /// Whether nothing is left: no holder, waiter, unseen answer, lost hold, watcher, timer or reaper,
+    /// and nothing out of place.
+    #[must_use]
+    pub fn is_quiescent(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether nothing is out of place.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            held,
+            waiting,
+            unseen,
+            lost,
+            watching,
+            timers,
+            reaper,
+            faults,
+        } = self;
+        write!(
+            f,
+            "{held} held, {waiting} waiting, {unseen} unseen answers, {lost} lost holds, "
+        )?;
+        write!(f, "{watching} watching, {timers} timers, reaper: {reaper}")?;
+        faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl Engine {
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for shard in &self.shards {
+            stats.add(&shard.lock().counters);
+        }
+        stats
+    }
+
+    /// Each shard is shown as it is at one moment, the shards one after the other.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut names = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let now = self.common.clock.now();
+            names.extend(
+                shard
+                    .entries
+                    .iter()
+                    .map(|(_, entry)| shard.show(entry, now)),
+            );
+        }
+        names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Snapshot {
+            phase: self.common.phase(),
+            names,
+        }
+    }
+
+    /// Recounts everything at one moment: all shards are locked, in order, while it counts.
+    pub(crate) fn audit(&self) -> Audit {
+        let shards: Vec<MutexGuard<'_, Table>> =
+            self.shards.iter().map(|shard| shard.lock()).collect();
+        let drain = self.common.drain.lock();
+        let timers = self.common.timers.lock();
+
+        let mut audit = Audit {
+            reaper: timers.has_reaper(),
+            ..Audit::default()
+        };
+        let mut needed = BTreeSet::new();
+        let mut ended = 0;
+        for (index, shard) in shards.iter().enumerate() {
+            shard.recount(index, self.common.waiters_per_name, &mut audit, &mut needed);
+            ended += shard.counters.ended();
+        }
+        needed.extend(drain.grace_end().map(|end| (end, Target::Grace)));
+        audit.watching += drain.watching();
+
+        let armed: BTreeSet<_> = timers.iter().collect();
+        audit.timers = armed.len();
+        // The timer that is firing has left the set, and its owner may not know yet.
+        let firing = timers.firing();
+        let missing = needed
+            .difference(&armed)
+            .filter(|timer| Some(**timer) != firing);
+        let stray = armed.difference(&needed);
+        audit
+            .faults
+            .extend(missing.map(|timer| Fault::TimerMissing(format!("{timer:?}"))));
+        audit
+            .faults
+            .extend(stray.map(|timer| Fault::TimerStray(format!("{timer:?}"))));
+        if !armed.is_empty() && !audit.reaper {
+            audit.faults.push(Fault::ReaperMissing);
+        }
+        let granted: u64 = shards.iter().map(|shard| shard.counters.granted).sum();
+        if granted - ended != audit.held as u64 {
+            audit.faults.push(Fault::CountersOff {
+                held: audit.held,
+                counted: granted - ended,
+            });
+        }
+        audit
+    }
+}
+
+impl Table {
+    fn show(&self, entry: &Entry, now: Tick) -> NameSnapshot {
+        let detail = self.hold_details.get(&entry.token);
+        let left = |end: Tick| (end < Tick::NEVER).then(|| end.since(now));
+        let holder = HolderSnapshot {
+            token: FencingToken(entry.token),
+            label: detail.and_then(label),
+            held_for: detail
+                .and_then(|detail| detail.since)
+                .map(|since| now.since(since)),
+            lease_left: left(entry.lease_end),
+        };
+        let waiters = self.queue(entry).map(|(slot, waiter)| WaiterSnapshot {
+            label: self.wait_details.get(&slot).and_then(label),
+            waiting_for: now.since(waiter.since),
+            wait_left: match waiter.state {
+                WaiterState::Queued { wait_end, .. } => left(wait_end),
+                WaiterState::Granted(_) | WaiterState::Refused(_) => None,
+            },
+        });
+        NameSnapshot {
+            name: entry.name.clone(),
+            holder,
+            waiters: waiters.collect(),
+        }
+    }
+
+    /// The queue of an entry, from its head, following no more links than there are waiters.
+    fn queue(&self, entry: &Entry) -> impl Iterator<Item = (u32, &super::table::Waiter)> {
+        let at = |slot: u32| self.waiters.get(slot as usize).map(|waiter| (slot, waiter));
+        std::iter::successors(at(entry.head), move |(_, waiter)| at(waiter.next))
+            .take(self.waiters.len())
+    }
+
+    /// Counts this shard into `audit`, and the timers that it needs into `needed`.
+    fn recount(
+        &self,
+        index: usize,
+        waiters_per_name: u32,
+        audit: &mut Audit,
+        needed: &mut BTreeSet<(Tick, Target)>,
+    ) {
+        audit.held += self.entries.len();
+        audit.lost += self.lost.len();
+        audit.watching += self.watchers.len();
+        for (slot, waiter) in &self.waiters {
+            match waiter.state {
+                WaiterState::Queued { wait_end, .. } => {
+                    audit.waiting += 1;
+                    let key = WaitKey {
+                        shard: index as u32,
+                        slot: slot as u32,
+                    };
+                    needed
+                        .extend((wait_end < Tick::NEVER).then_some((wait_end, Target::Wait(key))));
+                }
+                WaiterState::Granted(_) | WaiterState::Refused(_) => audit.unseen += 1,
+            }
+        }
+        for (entry, held) in &self.entries {
+            let hold = HoldKey {
+                token: FencingToken(held.token),
+                entry: entry as u32,
+            };
+            let leased = held.lease_end < Tick::NEVER;
+            needed.extend(leased.then_some((held.lease_end, Target::Lease(hold))));
+            if held.queued > waiters_per_name {
+                audit.faults.push(Fault::OverLimit(held.name.clone()));
+            }
+        }
+        self.check_index(audit);
+        self.check_queues(audit);
+        self.check_details(audit);
+    }
+
+    /// Invariants 1 and 2.
+    fn check_index(&self, audit: &mut Audit) {
+        if self.names.len() != self.entries.len() {
+            let (names, entries) = (self.names.len(), self.entries.len());
+            let what = format!("{names} names for {entries} entries");
+            audit.faults.push(Fault::IndexBroken(what));
+        }
+        for entry in &self.names {
+            if !self.entries.contains(*entry as usize) {
+                audit
+                    .faults
+                    .push(Fault::IndexBroken(format!("no entry in slot {entry}")));
+            }
+        }
+    }
+
+    /// Invariant 3: every queue hangs together in both directions, and all waiters stand in one.
+    fn check_queues(&self, audit: &mut Audit) {
+        let mut linked = BTreeSet::new();
+        for (index, entry) in &self.entries {
+            let mut previous = u32::MAX;
+            let mut sound = true;
+            for (slot, waiter) in self.queue(entry) {
+                sound &= waiter.previous == previous
+                    && waiter.entry as usize == index
+                    && matches!(waiter.state, WaiterState::Queued { .. })
+                    && linked.insert(slot);
+                previous = slot;
+            }
+            let length = self.queue(entry).count();
+            if !sound || entry.tail != previous || length != entry.queued as usize {
+                audit.faults.push(Fault::QueueBroken(entry.name.clone()));
+            }
+        }
+        for (slot, waiter) in &self.waiters {
+            let queued = matches!(waiter.state, WaiterState::Queued { .. });
+            if queued != linked.contains(&(slot as u32)) {
+                audit.faults.push(Fault::WaiterStray(format!(
+                    "slot {slot}: {:?}",
+                    waiter.state
+                )));
+            }
+        }
+    }
+
+    /// Nothing is kept of a hold that has ended, but that it was lost.
+    fn check_details(&self, audit: &mut Audit) {
+        let held: BTreeSet<u64> = self.entries.iter().map(|(_, entry)| entry.token).collect();
+        let mut kept = self
+            .hold_details
+            .keys()
+            .copied()
+            .chain(self.watchers.watched());
+        audit.faults.extend(
+            kept.by_ref()
+                .filter(|token| !held.contains(token))
+                .map(|token| Fault::DetailStray(FencingToken(token))),
+        );
+        let orphans = self
+            .wait_details
+            .keys()
+            .filter(|slot| !self.waiters.contains(**slot as usize));
+        audit.faults.extend(
+            orphans.map(|slot| Fault::WaiterStray(format!("a detail of the empty slot {slot}"))),
+        );
+    }
+}
+
+fn label(detail: &Detail) -> Option<String> {
+    detail.label.as_deref().map(String::from)
+}

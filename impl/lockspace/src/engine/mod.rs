@@ -1,0 +1,360 @@
+//! The in-process lock table: named entries, wait queues, hand-over, timers and shutdown.
+//!
+//! The engine is synchronous and knows no runtime. Each method is one action of the protocol: it locks
+//! one shard, does the whole action, unlocks, and returns what is left to do ([`Effects`]). Because an
+//! action is one critical section, the engine's steps are the specification's steps. Two actions of the
+//! protocol concern all names, and take the shards one after the other: the beginning of a shutdown and
+//! the end of its grace; [`Common::phase`] makes their order come out right.
+//!
+//! What this module must not do: spawn, sleep, wake under a lock, or call the specification's `step`.
+//! It is the part that loom explores (`--cfg lockspace_loom`).
+
+mod common;
+mod drain;
+mod effects;
+mod inspect;
+mod stats;
+mod table;
+mod timers;
+mod watchers;
+
+#[cfg(test)]
+mod tests;
+
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use lockspace_spec::{FencingToken, Loss, Phase, Refusal};
+
+pub use drain::ShutdownReport;
+pub use inspect::{Audit, Fault, HolderSnapshot, NameSnapshot, Snapshot, WaiterSnapshot};
+pub use stats::{Latency, Stats};
+
+pub(crate) use common::Setup;
+pub(crate) use effects::Effects;
+
+use crate::clock::{Tick, clamp};
+use crate::name::LockName;
+use crate::runtime::Owner;
+use crate::sync::{CachePadded, Mutex, MutexGuard};
+use common::Common;
+use table::Table;
+use timers::Target;
+
+/// Which hold: a token, and where its entry is. The token alone decides; an entry's place may have been
+/// given to another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct HoldKey {
+    pub(crate) token: FencingToken,
+    entry: u32,
+}
+
+/// Which waiter: a shard and a slot in it, which belongs to the waiting future until it gives it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct WaitKey {
+    shard: u32,
+    slot: u32,
+}
+
+/// An acquire, ready to be decided. The name has been checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) hash: u64,
+    pub(crate) patience: Patience<'a>,
+    /// The length of the lease, in nanoseconds.
+    pub(crate) lease: Option<u64>,
+    pub(crate) label: Option<&'a str>,
+    /// Who asks, where self-waits are to be found.
+    pub(crate) owner: Option<Owner>,
+}
+
+/// What to do if the name is held.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience<'a> {
+    /// Give up at once.
+    No,
+    /// Queue; wake this when it is answered. `wait`: for so many nanoseconds at most.
+    Queue { waker: &'a Waker, wait: Option<u64> },
+}
+
+/// How an acquire was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a hold that is thrown away is never released"]
+pub(crate) enum Acquired {
+    Granted(HoldKey),
+    Queued(WaitKey),
+    Refused(Refusal),
+    /// The asker itself holds the name: it would wait for itself.
+    SelfWait,
+}
+
+/// How a release was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Released {
+    Released,
+    Lost(LockName, Loss),
+}
+
+impl Ask<'_> {
+    fn lock_name(&self) -> LockName {
+        LockName::new(self.name).expect("checked where the name came in")
+    }
+}
+
+/// See the [module](self).
+pub(crate) struct Engine {
+    common: Common,
+    shards: Box<[CachePadded<Mutex<Table>>]>,
+}
+
+/// Acquire and release.
+impl Engine {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        assert!(
+            setup.shards.is_power_of_two(),
+            "the number of shards is a power of two"
+        );
+        let table = |index| CachePadded::new(Mutex::new(Table::new(index, setup.shards)));
+        Self {
+            common: Common::new(setup),
+            shards: (0..setup.shards).map(table).collect(),
+        }
+    }
+
+    pub(crate) fn hash(&self, name: &str) -> u64 {
+        self.common.hash(name)
+    }
+
+    pub(crate) fn acquire(&self, ask: &Ask<'_>, effects: &mut Effects) -> Acquired {
+        self.shard_of(ask.hash).acquire(&self.common, effects, ask)
+    }
+
+    /// Whether a queued request has been answered. After an answer its key is spent.
+    pub(crate) fn poll_wait(
+        &self,
+        key: WaitKey,
+        waker: &Waker,
+        effects: &mut Effects,
+    ) -> Poll<Acquired> {
+        self.shard_of_wait(key)
+            .poll_wait(&self.common, effects, key.slot, waker)
+    }
+
+    /// Withdraws a queued request, answered or not. Its key is spent.
+    pub(crate) fn cancel(&self, key: WaitKey, effects: &mut Effects) {
+        self.shard_of_wait(key)
+            .cancel(&self.common, effects, key.slot);
+    }
+
+    /// A blocked thread's own wait timeout has ended: it leaves the queue, unless it has been answered,
+    /// which then stands.
+    pub(crate) fn give_up(&self, key: WaitKey, effects: &mut Effects) {
+        self.shard_of_wait(key)
+            .give_up(&self.common, effects, key.slot);
+    }
+
+    pub(crate) fn release(&self, hold: HoldKey, effects: &mut Effects) -> Released {
+        self.shard_of_hold(hold)
+            .release(&self.common, effects, hold)
+    }
+
+    pub(crate) fn renew(
+        &self,
+        hold: HoldKey,
+        lease: Duration,
+        effects: &mut Effects,
+    ) -> Result<(), (LockName, Loss)> {
+        self.shard_of_hold(hold)
+            .renew(&self.common, effects, hold, clamp(lease))
+    }
+
+    pub(crate) fn force_release(&self, name: &str, effects: &mut Effects) -> Option<FencingToken> {
+        let hash = self.hash(name);
+        self.shard_of(hash)
+            .force_release(&self.common, effects, name, hash)
+    }
+
+    /// The guard leaves the task or thread that acquired it.
+    pub(crate) fn disown(&self, hold: HoldKey) {
+        self.shard_of_hold(hold).disown(hold);
+    }
+}
+
+/// Time.
+impl Engine {
+    /// Acts upon timers that are due, at most `limit` of them. Answers whether there may be more.
+    pub(crate) fn elapse(&self, limit: usize, effects: &mut Effects) -> bool {
+        self.elapse_until(self.common.clock.now(), limit, effects)
+    }
+
+    fn elapse_until(&self, now: Tick, limit: usize, effects: &mut Effects) -> bool {
+        for _ in 0..limit {
+            // Taken out of the set before the shard is locked, since shards are locked first. Until
+            // then the owner may still disarm it in vain; each target checks for itself (upholds S8).
+            let due = self.common.timers.lock().take_due(now);
+            match due {
+                None => return false,
+                Some(Target::Wait(key)) => {
+                    let mut shard = self.shard_of_wait(key);
+                    shard.wait_elapsed(&self.common, effects, key.slot, now);
+                }
+                Some(Target::Lease(hold)) => {
+                    self.shard_of_hold(hold)
+                        .lease_elapsed(&self.common, effects, hold, now);
+                }
+                Some(Target::Grace) => self.revoke_all(effects),
+            }
+        }
+        true
+    }
+
+    /// How long the reaper may sleep; `None`: it must end. See [`timers::Timers::sleep_until`].
+    pub(crate) fn reaper_sleeps_until(&self, waker: &Waker) -> Option<tokio::time::Instant> {
+        let until = self.common.timers.lock().sleep_until(waker)?;
+        Some(self.common.clock.instant(until))
+    }
+
+    /// The reaper has ended before its time. Answers whether another one must be started.
+    pub(crate) fn reaper_died(&self) -> bool {
+        self.common.timers.lock().reaper_died()
+    }
+
+    /// No reaper could be started.
+    pub(crate) fn no_reaper(&self) {
+        self.common.timers.lock().no_reaper();
+    }
+
+    /// The lockspace goes; a reaper that still sleeps must end.
+    pub(crate) fn dismiss_reaper(&self, effects: &mut Effects) {
+        self.common.timers.lock().rouse(effects);
+    }
+}
+
+/// Shutdown.
+impl Engine {
+    /// Begins to drain, and answers all waiters; a later call can only bring the end of the grace
+    /// forward. Without grace everything is revoked before this returns.
+    pub(crate) fn shutdown(&self, grace: Duration, effects: &mut Effects) {
+        if self.begin_drain() {
+            for shard in &self.shards {
+                shard.lock().sweep(&self.common, effects);
+            }
+            let mut drain = self.common.drain.lock();
+            drain.sweep_ended();
+            self.common.close_if_drained(&mut drain, effects);
+        }
+        if grace.is_zero() {
+            self.revoke_all(effects);
+        } else {
+            let end = self.common.clock.after(clamp(grace));
+            self.common
+                .drain
+                .lock()
+                .limit(end, &self.common.timers, effects);
+        }
+    }
+
+    /// Whether this call is the first.
+    fn begin_drain(&self) -> bool {
+        let mut drain = self.common.drain.lock();
+        let first = self.common.phase() == Phase::Open;
+        if first {
+            drain.begin(self.common.clock.now());
+            self.common.set_phase(Phase::Draining);
+        }
+        first
+    }
+
+    fn revoke_all(&self, effects: &mut Effects) {
+        for shard in &self.shards {
+            shard.lock().revoke_all(&self.common, effects);
+        }
+    }
+
+    /// Ready with the report once the lockspace is closed.
+    pub(crate) fn poll_closed(
+        &self,
+        id: &mut Option<u32>,
+        waker: &Waker,
+        effects: &mut Effects,
+    ) -> Poll<ShutdownReport> {
+        let mut drain = self.common.drain.lock();
+        match drain.report() {
+            Some(report) => Poll::Ready(report),
+            None => {
+                drain.watchers().watch((), id, waker, effects);
+                Poll::Pending
+            }
+        }
+    }
+
+    pub(crate) fn forget_close_watcher(&self, id: u32, effects: &mut Effects) {
+        self.common.drain.lock().watchers().forget((), id, effects);
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.common.phase()
+    }
+}
+
+/// Asking about holds.
+impl Engine {
+    pub(crate) fn is_held(&self, hold: HoldKey) -> bool {
+        self.shard_of_hold(hold).is_held(hold)
+    }
+
+    /// The name of a hold that is current or lost: of one, that is, whose guard still exists.
+    pub(crate) fn name_of(&self, hold: HoldKey) -> LockName {
+        self.shard_of_hold(hold).name_of(hold)
+    }
+
+    /// The hold of `name`, if it is held.
+    pub(crate) fn holder_of(&self, name: &str) -> Option<HoldKey> {
+        let hash = self.hash(name);
+        self.shard_of(hash).holder_of(name, hash)
+    }
+
+    /// Ready once the hold has ended.
+    pub(crate) fn poll_ended(
+        &self,
+        hold: HoldKey,
+        id: &mut Option<u32>,
+        waker: &Waker,
+        effects: &mut Effects,
+    ) -> Poll<()> {
+        let mut shard = self.shard_of_hold(hold);
+        if !shard.is_held(hold) {
+            return Poll::Ready(());
+        }
+        shard.watchers.watch(hold.token.0, id, waker, effects);
+        Poll::Pending
+    }
+
+    pub(crate) fn forget_watcher(&self, hold: HoldKey, id: u32, effects: &mut Effects) {
+        self.shard_of_hold(hold)
+            .watchers
+            .forget(hold.token.0, id, effects);
+    }
+
+    /// Why a hold, whose guard still exists, was lost; `None` while it is not.
+    pub(crate) fn loss_of(&self, hold: HoldKey) -> Option<(LockName, Loss)> {
+        let shard = self.shard_of_hold(hold);
+        (!shard.is_held(hold)).then(|| shard.lost_hold(hold))
+    }
+}
+
+/// Which shard.
+impl Engine {
+    fn shard_of(&self, hash: u64) -> MutexGuard<'_, Table> {
+        self.shards[self.common.shard_of_hash(hash)].lock()
+    }
+
+    fn shard_of_hold(&self, hold: HoldKey) -> MutexGuard<'_, Table> {
+        self.shards[self.common.shard_of_token(hold.token.0) as usize].lock()
+    }
+
+    fn shard_of_wait(&self, key: WaitKey) -> MutexGuard<'_, Table> {
+        self.shards[key.shard as usize].lock()
+    }
+}

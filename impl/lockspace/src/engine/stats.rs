@@ -1,0 +1,145 @@
+//! What a lockspace counts. Each shard counts for itself, under its lock; nothing is shared until
+//! somebody asks for the sum.
+
+use std::time::Duration;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident,)*) => {
+        /// The counters of one shard.
+        #[derive(Debug, Default)]
+        pub(super) struct Counters {
+            $(pub(super) $field: u64,)*
+            pub(super) wait: Latency,
+            pub(super) hold: Latency,
+        }
+
+        /// What has happened in a lockspace since it was made. See
+        /// [`LockSpace::stats`](crate::LockSpace::stats).
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[$doc])* pub $field: u64,)*
+            /// How long requests that had to wait waited for their answer, whatever it was.
+            pub wait: Latency,
+            /// How long holds lasted; counted only where hold timing is switched on.
+            pub hold: Latency,
+        }
+
+        impl Stats {
+            pub(super) fn add(&mut self, shard: &Counters) {
+                $(self.$field += shard.$field;)*
+                self.wait.add(&shard.wait);
+                self.hold.add(&shard.hold);
+            }
+        }
+    };
+}
+
+counters! {
+    /// Grants, at once or by hand-over.
+    granted,
+    /// Requests that had to wait.
+    queued,
+    /// Requests refused because the name was held and they would not wait.
+    refused_busy,
+    /// Requests refused because their wait timeout ended.
+    refused_timed_out,
+    /// Requests refused because of a shutdown, newcomers and waiters.
+    refused_shutting_down,
+    /// Requests refused at a limit on names or waiters.
+    refused_at_capacity,
+    /// Requests refused because their own task or thread holds the name.
+    refused_self_wait,
+    /// Acquires dropped before they had seen an answer, while waiting or already granted.
+    cancelled,
+    /// Holds that their holders released.
+    released,
+    /// Leases that were started again.
+    renewed,
+    /// Holds lost because their lease ended.
+    lost_lease_elapsed,
+    /// Holds lost to a forced release.
+    lost_forced,
+    /// Holds revoked at the end of a shutdown's grace.
+    lost_shutdown,
+}
+
+impl Counters {
+    /// Grants that have ended: each ends once, released or lost (property S4).
+    pub(super) fn ended(&self) -> u64 {
+        self.released + self.lost_lease_elapsed + self.lost_forced + self.lost_shutdown
+    }
+}
+
+/// How long something took: count, sum, maximum, and a histogram in powers of two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Latency {
+    /// How many were measured.
+    pub count: u64,
+    /// All of them together.
+    pub total: Duration,
+    /// The longest.
+    pub max: Duration,
+    /// `buckets[i]` counts those of at least 2^i and less than 2^(i+1) microseconds; the first also
+    /// those below one, the last also all above.
+    pub buckets: [u64; Self::BUCKETS],
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            total: Duration::ZERO,
+            max: Duration::ZERO,
+            buckets: [0; Self::BUCKETS],
+        }
+    }
+}
+
+impl Latency {
+    /// How many buckets the histogram has: the last begins at about 35 minutes.
+    pub const BUCKETS: usize = 32;
+
+    /// The mean, if anything was measured.
+    #[must_use]
+    pub fn mean(&self) -> Option<Duration> {
+        (self.count > 0)
+            .then(|| Duration::from_nanos((self.total.as_nanos() / u128::from(self.count)) as u64))
+    }
+
+    pub(super) fn record(&mut self, took: Duration) {
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = microseconds.checked_ilog2().unwrap_or(0) as usize;
+        self.count += 1;
+        self.total = self.total.saturating_add(took);
+        self.max = self.max.max(took);
+        self.buckets[bucket.min(Self::BUCKETS - 1)] += 1;
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.total = self.total.saturating_add(other.total);
+        self.max = self.max.max(other.max);
+        for (sum, more) in self.buckets.iter_mut().zip(other.buckets) {
+            *sum += more;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Latency};
+
+    #[test]
+    fn a_latency_falls_into_the_bucket_of_its_power_of_two() {
+        let mut latency = Latency::default();
+        for microseconds in [0, 1, 2, 3, 4, u64::MAX] {
+            latency.record(Duration::from_micros(microseconds));
+        }
+        assert_eq!(latency.buckets[..3], [2, 2, 1]);
+        assert_eq!(latency.buckets[Latency::BUCKETS - 1], 1);
+        assert_eq!(latency.count, 6);
+        assert_eq!(latency.max, Duration::from_micros(u64::MAX));
+    }
+}

@@ -1,0 +1,645 @@
+//! One shard: the entries, holds and waiters of the names that fall into it.
+//!
+//! Everything here runs under the shard's lock and is plain single-threaded code: no clock but the one
+//! it is handed, no waking, no code of a user (see [`Effects`]). Each action of the protocol is a
+//! function of the same name; the moves that they share are those of the specification: [`Table::grant`]
+//! is the only place that makes a hold, [`Table::end_hold`] the only one that ends one, and
+//! [`Table::hand_over`] runs whenever one has ended.
+//!
+//! Numbered invariants, true whenever the lock is free:
+//! 1. A name has an entry exactly while it is held, so there is no "free" entry (upholds S1, S5).
+//! 2. `names` finds exactly the entries.
+//! 3. The queue of an entry is a doubly linked list of exactly its `Queued` waiters (upholds S3, S7).
+//! 4. A waiter's slot belongs to the future that asked, from its queueing until the future has seen the
+//!    answer or is dropped. Only the future frees it, so a [`WaitKey`] never dangles.
+//! 5. A timer is armed exactly for each queued waiter with a `wait_end` and each entry with a
+//!    `lease_end` (upholds S6).
+//! 6. A hold that was lost is in `lost` until its guard, or its unseen grant, is gone.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::task::{Poll, Waker};
+
+use hashbrown::HashTable;
+use lockspace_spec::{FencingToken, Loss, Phase, Refusal};
+use slab::Slab;
+
+use super::common::Common;
+use super::drain::Ended;
+use super::effects::Effects;
+use super::stats::Counters;
+use super::timers::Target;
+use super::watchers::Watchers;
+use super::{Acquired, Ask, HoldKey, Patience, Released, WaitKey};
+use crate::clock::Tick;
+use crate::name::LockName;
+use crate::runtime::Owner;
+
+/// No such slot: the end of a queue.
+const NONE: u32 = u32::MAX;
+
+/// Slots that an idle shard keeps; above this, memory goes back when it empties.
+const KEEP: usize = 32;
+
+/// A held name and its queue.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: LockName,
+    hash: u64,
+    pub(super) token: u64,
+    /// When its lease ends; `NEVER` without one.
+    pub(super) lease_end: Tick,
+    pub(super) head: u32,
+    pub(super) tail: u32,
+    pub(super) queued: u32,
+}
+
+/// A request that has been queued, until its future has seen the answer.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    waker: Option<Waker>,
+    pub(super) entry: u32,
+    pub(super) previous: u32,
+    pub(super) next: u32,
+    pub(super) since: Tick,
+    pub(super) state: WaiterState,
+}
+
+#[derive(Debug)]
+pub(super) enum WaiterState {
+    /// In the queue. `lease` is the length that the hold is to have, in nanoseconds.
+    Queued { wait_end: Tick, lease: Option<u64> },
+    /// Granted, and the future has not seen it. From here on it is a hold like any other.
+    Granted(HoldKey),
+    /// Refused, and the future has not seen it.
+    Refused(Refusal),
+}
+
+/// What a hold or waiter carries only where a user asked for it: kept beside the entries, so that
+/// nobody else pays.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Detail {
+    pub(super) label: Option<Box<str>>,
+    pub(super) since: Option<Tick>,
+    pub(super) owner: Option<Owner>,
+}
+
+/// A hold that ended without its guard.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) name: LockName,
+    pub(super) why: Loss,
+}
+
+/// A shard.
+pub(super) struct Table {
+    pub(super) names: HashTable<u32>,
+    pub(super) entries: Slab<Entry>,
+    pub(super) waiters: Slab<Waiter>,
+    pub(super) hold_details: BTreeMap<u64, Detail>,
+    pub(super) wait_details: BTreeMap<u32, Detail>,
+    pub(super) lost: BTreeMap<u64, Lost>,
+    pub(super) watchers: Watchers<u64>,
+    pub(super) counters: Counters,
+    /// The token of the next grant. Shards count in steps of their number, each from its own offset, so
+    /// no two ever give the same one and nothing is shared (upholds S2).
+    next_token: u64,
+    /// Whether a shutdown has gone through this shard; its holds are then counted by the drain.
+    swept: bool,
+}
+
+/// One function for each action of the protocol.
+impl Table {
+    pub(super) fn new(index: usize, shards: usize) -> Self {
+        Self {
+            names: HashTable::new(),
+            entries: Slab::new(),
+            waiters: Slab::new(),
+            hold_details: BTreeMap::new(),
+            wait_details: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            watchers: Watchers::new(),
+            counters: Counters::default(),
+            next_token: (index + shards) as u64,
+            swept: false,
+        }
+    }
+
+    pub(super) fn acquire(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        ask: &Ask<'_>,
+    ) -> Acquired {
+        if common.phase() != Phase::Open {
+            self.counters.refused_shutting_down += 1;
+            return Acquired::Refused(Refusal::ShuttingDown); // upholds S9
+        }
+        match self.find(ask.name, ask.hash) {
+            None if !common.reserve_name() => {
+                self.counters.refused_at_capacity += 1;
+                Acquired::Refused(Refusal::AtCapacity) // upholds S10
+            }
+            None => {
+                let entry = self.insert_entry(common, ask);
+                let detail = common.detail_of(ask);
+                Acquired::Granted(self.grant(common, effects, entry, ask.lease, detail))
+            }
+            Some(entry) => self.join_queue(common, effects, ask, entry),
+        }
+    }
+
+    /// The name is held: wait, or be refused.
+    fn join_queue(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        ask: &Ask<'_>,
+        entry: u32,
+    ) -> Acquired {
+        let Patience::Queue { waker, wait } = ask.patience else {
+            self.counters.refused_busy += 1;
+            return Acquired::Refused(Refusal::Busy);
+        };
+        let held = &self.entries[entry as usize];
+        if ask.owner.is_some() && self.owner(held.token) == ask.owner {
+            self.counters.refused_self_wait += 1;
+            return Acquired::SelfWait;
+        }
+        if held.queued >= common.waiters_per_name {
+            self.counters.refused_at_capacity += 1;
+            return Acquired::Refused(Refusal::AtCapacity); // upholds S10
+        }
+        let wait_end = wait.map_or(Tick::NEVER, |ns| common.clock.after(ns));
+        let slot = self.waiters.insert(Waiter {
+            waker: Some(waker.clone()),
+            entry,
+            previous: NONE,
+            next: NONE,
+            since: common.clock.now(),
+            state: WaiterState::Queued {
+                wait_end,
+                lease: ask.lease,
+            },
+        }) as u32;
+        self.push_back(entry, slot);
+        if let Some(detail) = common.detail_of(ask) {
+            self.wait_details.insert(slot, detail);
+        }
+        if wait_end < Tick::NEVER {
+            common.arm(wait_end, self.wait_target(common, slot), effects);
+        }
+        self.counters.queued += 1;
+        Acquired::Queued(self.wait_key(common, slot))
+    }
+
+    /// The future looks whether it has been answered. An answer frees the slot.
+    pub(super) fn poll_wait(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        slot: u32,
+        waker: &Waker,
+    ) -> Poll<Acquired> {
+        let waiter = &mut self.waiters[slot as usize];
+        let answer = match waiter.state {
+            WaiterState::Queued { .. } => {
+                if !waiter
+                    .waker
+                    .as_ref()
+                    .is_some_and(|known| known.will_wake(waker))
+                {
+                    effects.retire(waiter.waker.replace(waker.clone()));
+                }
+                return Poll::Pending;
+            }
+            WaiterState::Granted(hold) => Acquired::Granted(hold),
+            WaiterState::Refused(refusal) => Acquired::Refused(refusal),
+        };
+        let waited = common.clock.now().since(waiter.since);
+        self.counters.wait.record(waited);
+        self.free_waiter(effects, slot);
+        Poll::Ready(answer)
+    }
+
+    /// The future is dropped, or a blocked thread gives up: leave the queue, or pass the unseen grant
+    /// on (upholds S7). Either way the slot is free afterwards.
+    pub(super) fn cancel(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+        match self.waiters[slot as usize].state {
+            WaiterState::Queued { .. } => {
+                self.unlink(common, effects, slot);
+                self.counters.cancelled += 1;
+            }
+            WaiterState::Granted(hold) => {
+                let _ = self.release(common, effects, hold);
+                self.counters.cancelled += 1;
+            }
+            WaiterState::Refused(_) => {}
+        }
+        self.free_waiter(effects, slot);
+    }
+
+    /// A blocked thread's own wait timeout ends: as [`wait_elapsed`](Self::wait_elapsed), for a waiter
+    /// that has no timer here.
+    pub(super) fn give_up(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+        if matches!(
+            self.waiters[slot as usize].state,
+            WaiterState::Queued { .. }
+        ) {
+            self.time_out(common, effects, slot);
+        }
+    }
+
+    /// The wait timeout ends. What has been answered in the meantime stays answered (upholds S8).
+    pub(super) fn wait_elapsed(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        slot: u32,
+        now: Tick,
+    ) {
+        let due = self.waiters.get(slot as usize).is_some_and(
+            |waiter| matches!(waiter.state, WaiterState::Queued { wait_end, .. } if wait_end <= now),
+        );
+        if due {
+            self.time_out(common, effects, slot);
+        }
+    }
+
+    /// The holder is done. Says `Lost` to one that was overtaken, and forgets that it was.
+    pub(super) fn release(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        hold: HoldKey,
+    ) -> Released {
+        if self.is_held(hold) {
+            self.counters.released += 1;
+            self.end_hold(common, effects, hold.entry, Ended::ByItself);
+            return Released::Released;
+        }
+        match self.lost.remove(&hold.token.0) {
+            Some(Lost { name, why }) => Released::Lost(name, why), // upholds S8
+            None => unreachable!("a guard's hold is held or lost (invariant 6)"),
+        }
+    }
+
+    /// Starts the lease again, with this length. A hold without a lease stays without one.
+    pub(super) fn renew(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        hold: HoldKey,
+        lease: u64,
+    ) -> Result<(), (LockName, Loss)> {
+        if !self.is_held(hold) {
+            return Err(self.lost_hold(hold));
+        }
+        self.counters.renewed += 1;
+        let old_end = self.entries[hold.entry as usize].lease_end;
+        if old_end < Tick::NEVER {
+            let new_end = common.clock.after(lease);
+            self.entries[hold.entry as usize].lease_end = new_end;
+            if new_end != old_end {
+                // Armed before it is disarmed: the reaper must not think that all is done.
+                common.arm(new_end, Target::Lease(hold), effects);
+                common.disarm(old_end, Target::Lease(hold), effects);
+            }
+        }
+        Ok(())
+    }
+
+    /// The lease ends, unless it was renewed or released in the meantime (upholds S8).
+    pub(super) fn lease_elapsed(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        hold: HoldKey,
+        now: Tick,
+    ) {
+        if self.is_held(hold) && self.entries[hold.entry as usize].lease_end <= now {
+            self.counters.lost_lease_elapsed += 1;
+            self.lose(
+                common,
+                effects,
+                hold.entry,
+                Loss::LeaseElapsed,
+                Ended::ByItself,
+            );
+        }
+    }
+
+    /// Takes the name from whoever holds it.
+    pub(super) fn force_release(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        name: &str,
+        hash: u64,
+    ) -> Option<FencingToken> {
+        let entry = self.find(name, hash)?;
+        let token = FencingToken(self.entries[entry as usize].token);
+        self.counters.lost_forced += 1;
+        self.lose(common, effects, entry, Loss::Forced, Ended::ByItself);
+        Some(token)
+    }
+
+    /// A shutdown goes through: every waiter is answered, every hold counted (upholds S9). Going
+    /// through again does nothing.
+    pub(super) fn sweep(&mut self, common: &Common, effects: &mut Effects) {
+        if self.swept {
+            return;
+        }
+        self.swept = true;
+        let entries: Vec<u32> = self.entries.iter().map(|(entry, _)| entry as u32).collect();
+        let cancelled = entries
+            .iter()
+            .map(|entry| self.refuse_waiters(common, effects, *entry))
+            .sum();
+        common.drain.lock().swept(self.entries.len(), cancelled);
+    }
+
+    /// The grace is over.
+    pub(super) fn revoke_all(&mut self, common: &Common, effects: &mut Effects) {
+        self.sweep(common, effects);
+        while let Some((entry, _)) = self.entries.iter().next() {
+            self.counters.lost_shutdown += 1;
+            self.lose(
+                common,
+                effects,
+                entry as u32,
+                Loss::Shutdown,
+                Ended::Revoked,
+            );
+        }
+    }
+}
+
+/// The moves that actions are made of.
+impl Table {
+    fn grant(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        entry: u32,
+        lease: Option<u64>,
+        detail: Option<Detail>,
+    ) -> HoldKey {
+        let token = self.next_token;
+        self.next_token += common.shards as u64;
+        let held = &mut self.entries[entry as usize];
+        held.token = token;
+        let hold = HoldKey {
+            token: FencingToken(token),
+            entry,
+        };
+        if let Some(lease) = lease {
+            held.lease_end = common.clock.after(lease);
+            common.arm(held.lease_end, Target::Lease(hold), effects);
+        }
+        if let Some(detail) = detail {
+            self.hold_details.insert(token, detail);
+        }
+        self.counters.granted += 1;
+        hold
+    }
+
+    /// Ends a hold that its holder did not release: its guard finds out from `lost`.
+    fn lose(&mut self, common: &Common, effects: &mut Effects, entry: u32, why: Loss, how: Ended) {
+        let held = &self.entries[entry as usize];
+        self.lost.insert(
+            held.token,
+            Lost {
+                name: held.name.clone(),
+                why,
+            },
+        );
+        self.end_hold(common, effects, entry, how);
+    }
+
+    fn end_hold(&mut self, common: &Common, effects: &mut Effects, entry: u32, how: Ended) {
+        let held = &mut self.entries[entry as usize];
+        let token = held.token;
+        let lease_end = std::mem::replace(&mut held.lease_end, Tick::NEVER);
+        if !self.hold_details.is_empty() {
+            self.forget_detail(common, token);
+        }
+        if lease_end < Tick::NEVER {
+            let hold = HoldKey {
+                token: FencingToken(token),
+                entry,
+            };
+            common.disarm(lease_end, Target::Lease(hold), effects);
+        }
+        self.watchers.ended(token, effects);
+        self.hand_over(common, effects, entry);
+        if self.swept {
+            common.hold_ended(how, effects);
+        }
+    }
+
+    /// The entry's hold has ended: the first waiter holds it now, or it goes (upholds S3, S5, S7).
+    fn hand_over(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
+        if self.entries[entry as usize].head != NONE && common.phase() != Phase::Open {
+            // A shutdown has begun and not come by here: nothing may be granted (upholds S9).
+            let cancelled = self.refuse_waiters(common, effects, entry);
+            common.drain.lock().swept(0, cancelled);
+        }
+        let head = self.entries[entry as usize].head;
+        if head == NONE {
+            return self.remove_entry(common, entry);
+        }
+        let lease = self.unlink(common, effects, head);
+        let detail = self.take_wait_detail(head).map(|mut detail| {
+            detail.since = common.timing.then(|| common.clock.now());
+            detail
+        });
+        let hold = self.grant(common, effects, entry, lease, detail);
+        self.answer(effects, head, WaiterState::Granted(hold));
+    }
+
+    /// Answers a waiter that has left the queue.
+    fn answer(&mut self, effects: &mut Effects, slot: u32, state: WaiterState) {
+        let waiter = &mut self.waiters[slot as usize];
+        waiter.state = state;
+        effects.wake(waiter.waker.take());
+    }
+
+    fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+        self.unlink(common, effects, slot);
+        self.answer(effects, slot, WaiterState::Refused(Refusal::TimedOut));
+        self.counters.refused_timed_out += 1;
+    }
+
+    fn refuse_waiters(&mut self, common: &Common, effects: &mut Effects, entry: u32) -> usize {
+        let mut refused = 0;
+        while self.entries[entry as usize].head != NONE {
+            let slot = self.entries[entry as usize].head;
+            self.unlink(common, effects, slot);
+            self.answer(effects, slot, WaiterState::Refused(Refusal::ShuttingDown));
+            refused += 1;
+        }
+        self.counters.refused_shutting_down += refused as u64;
+        refused
+    }
+
+    fn insert_entry(&mut self, common: &Common, ask: &Ask<'_>) -> u32 {
+        let entry = self.entries.insert(Entry {
+            name: ask.lock_name(),
+            hash: ask.hash,
+            token: 0,
+            lease_end: Tick::NEVER,
+            head: NONE,
+            tail: NONE,
+            queued: 0,
+        }) as u32;
+        let hash_of = |entry: &u32| {
+            common
+                .hasher
+                .hash_one(self.entries[*entry as usize].name.as_str())
+        };
+        self.names.insert_unique(ask.hash, entry, hash_of);
+        entry
+    }
+
+    fn remove_entry(&mut self, common: &Common, entry: u32) {
+        let removed = self.entries.remove(entry as usize);
+        if let Ok(found) = self.names.find_entry(removed.hash, |other| *other == entry) {
+            found.remove();
+        }
+        common.unreserve_name();
+        self.give_memory_back();
+    }
+
+    /// An empty shard keeps next to nothing, however many names it held.
+    fn give_memory_back(&mut self) {
+        if self.entries.is_empty() && self.entries.capacity() > KEEP {
+            self.entries = Slab::new();
+            self.names = HashTable::new();
+        }
+        if self.waiters.is_empty() && self.waiters.capacity() > KEEP {
+            self.waiters = Slab::new();
+        }
+    }
+
+    fn push_back(&mut self, entry: u32, slot: u32) {
+        let held = &mut self.entries[entry as usize];
+        let last = std::mem::replace(&mut held.tail, slot);
+        held.queued += 1;
+        if last == NONE {
+            held.head = slot;
+        } else {
+            self.waiters[last as usize].next = slot;
+            self.waiters[slot as usize].previous = last;
+        }
+    }
+
+    /// Takes a waiter out of its queue, wherever it stands, and disarms its timer. Answers the length
+    /// of the lease that it wanted.
+    fn unlink(&mut self, common: &Common, effects: &mut Effects, slot: u32) -> Option<u64> {
+        let waiter = &self.waiters[slot as usize];
+        let (entry, previous, next) = (waiter.entry, waiter.previous, waiter.next);
+        let WaiterState::Queued { wait_end, lease } = waiter.state else {
+            unreachable!("only queued waiters are linked (invariant 3)")
+        };
+        let held = &mut self.entries[entry as usize];
+        held.queued -= 1;
+        match previous {
+            NONE => held.head = next,
+            previous => self.waiters[previous as usize].next = next,
+        }
+        let held = &mut self.entries[entry as usize];
+        match next {
+            NONE => held.tail = previous,
+            next => self.waiters[next as usize].previous = previous,
+        }
+        if wait_end < Tick::NEVER {
+            common.disarm(wait_end, self.wait_target(common, slot), effects);
+        }
+        lease
+    }
+
+    fn free_waiter(&mut self, effects: &mut Effects, slot: u32) {
+        effects.retire(self.waiters.remove(slot as usize).waker);
+        self.take_wait_detail(slot);
+        self.give_memory_back();
+    }
+}
+
+/// Looking things up.
+impl Table {
+    pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
+        let same = |entry: &u32| self.entries[*entry as usize].name.as_str() == name;
+        self.names.find(hash, same).copied()
+    }
+
+    pub(super) fn is_held(&self, hold: HoldKey) -> bool {
+        self.entries
+            .get(hold.entry as usize)
+            .is_some_and(|held| held.token == hold.token.0)
+    }
+
+    /// Why and of what name a hold was lost that is no longer held.
+    pub(super) fn lost_hold(&self, hold: HoldKey) -> (LockName, Loss) {
+        let lost = &self.lost[&hold.token.0]; // invariant 6
+        (lost.name.clone(), lost.why)
+    }
+
+    pub(super) fn name_of(&self, hold: HoldKey) -> LockName {
+        match self.entries.get(hold.entry as usize) {
+            Some(held) if held.token == hold.token.0 => held.name.clone(),
+            _ => self.lost_hold(hold).0,
+        }
+    }
+
+    pub(super) fn holder_of(&self, name: &str, hash: u64) -> Option<HoldKey> {
+        let entry = self.find(name, hash)?;
+        let token = FencingToken(self.entries[entry as usize].token);
+        Some(HoldKey { token, entry })
+    }
+
+    /// A guard that changes hands has no owner that could wait for itself.
+    pub(super) fn disown(&mut self, hold: HoldKey) {
+        if let Some(detail) = self.hold_details.get_mut(&hold.token.0) {
+            detail.owner = None;
+        }
+    }
+
+    fn owner(&self, token: u64) -> Option<Owner> {
+        self.hold_details
+            .get(&token)
+            .and_then(|detail| detail.owner)
+    }
+
+    fn take_wait_detail(&mut self, slot: u32) -> Option<Detail> {
+        if self.wait_details.is_empty() {
+            None
+        } else {
+            self.wait_details.remove(&slot)
+        }
+    }
+
+    fn forget_detail(&mut self, common: &Common, token: u64) {
+        if let Some(Detail {
+            since: Some(since), ..
+        }) = self.hold_details.remove(&token)
+        {
+            self.counters.hold.record(common.clock.now().since(since));
+        }
+    }
+
+    fn wait_key(&self, common: &Common, slot: u32) -> WaitKey {
+        WaitKey {
+            shard: self.index(common),
+            slot,
+        }
+    }
+
+    fn wait_target(&self, common: &Common, slot: u32) -> Target {
+        Target::Wait(self.wait_key(common, slot))
+    }
+
+    fn index(&self, common: &Common) -> u32 {
+        common.shard_of_token(self.next_token)
+    }
+}

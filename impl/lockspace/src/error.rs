@@ -1,0 +1,169 @@
+//! What can go wrong, to which name, and what to do about it. Nothing here is lost by an error: a
+//! request that is refused leaves nothing behind.
+
+use std::time::Duration;
+
+use lockspace_spec::{FencingToken, Loss, Refusal};
+
+use crate::name::{LockName, NameError};
+
+/// Why an acquire did not get the lock. The request is over and has left nothing behind (S4, S5).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// The name is not one.
+    #[error(transparent)]
+    InvalidName(#[from] NameError),
+    /// A lease of no length would end before it began. Ask for a longer one, or for none.
+    #[error("the lease for {name:?} has no length: ask for a longer one, or for none")]
+    ZeroLease {
+        /// The name.
+        name: LockName,
+    },
+    /// The name is held, and the request would not wait.
+    #[error("{name:?} is held by somebody else: try again later, or wait for it")]
+    Busy {
+        /// The name.
+        name: LockName,
+    },
+    /// The wait timeout ended before the name came free.
+    #[error("{name:?} did not come free within the wait timeout of {wait_timeout:?}")]
+    TimedOut {
+        /// The name.
+        name: LockName,
+        /// How long the request was ready to wait.
+        wait_timeout: Duration,
+    },
+    /// The lockspace is shutting down or has shut down. No later request will be granted.
+    #[error("{name:?} is not granted: the lockspace is shutting down")]
+    ShuttingDown {
+        /// The name.
+        name: LockName,
+    },
+    /// A configured limit on names or on waiters per name is reached. Shed load, or raise the limit.
+    #[error("{name:?} is not granted: a limit on names or on waiters per name is reached")]
+    AtCapacity {
+        /// The name.
+        name: LockName,
+    },
+    /// The asking task or thread itself holds the name, and would wait for itself. Locks are not
+    /// reentrant. Only told where [`detect_self_wait`](crate::Builder::detect_self_wait) is on.
+    #[error(
+        "{name:?} is held by the very task or thread that asks for it: it would wait for itself"
+    )]
+    SelfWait {
+        /// The name.
+        name: LockName,
+    },
+}
+
+impl AcquireError {
+    pub(crate) fn refused(refusal: Refusal, name: LockName, wait_timeout: Duration) -> Self {
+        match refusal {
+            Refusal::Busy => Self::Busy { name },
+            Refusal::TimedOut => Self::TimedOut { name, wait_timeout },
+            Refusal::ShuttingDown => Self::ShuttingDown { name },
+            Refusal::AtCapacity => Self::AtCapacity { name },
+        }
+    }
+
+    /// The protocol's word for this refusal. `None` where the protocol was not asked: the name, the
+    /// lease or the asker itself ruled the request out.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Busy { .. } => Some(Refusal::Busy),
+            Self::TimedOut { .. } => Some(Refusal::TimedOut),
+            Self::ShuttingDown { .. } => Some(Refusal::ShuttingDown),
+            Self::AtCapacity { .. } => Some(Refusal::AtCapacity),
+            Self::InvalidName(_) | Self::ZeroLease { .. } | Self::SelfWait { .. } => None,
+        }
+    }
+}
+
+/// The hold has ended, and its holder did not release it. Somebody else may hold the name: stop, and
+/// let the resource refuse your fencing token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the hold of {name:?} with token {token} was lost: {}", because(*reason))]
+#[non_exhaustive]
+pub struct LostHold {
+    /// The name.
+    pub name: LockName,
+    /// The token of the grant that has ended.
+    pub token: FencingToken,
+    /// Why.
+    pub reason: Loss,
+}
+
+fn because(reason: Loss) -> &'static str {
+    match reason {
+        Loss::LeaseElapsed => "its lease ended",
+        Loss::Forced => "it was force-released",
+        Loss::Shutdown => "the lockspace shut down and its grace ended",
+    }
+}
+
+/// Why a lease was not renewed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenewError {
+    /// There is nothing left to renew.
+    #[error(transparent)]
+    Lost(#[from] LostHold),
+    /// A lease of no length; the hold goes on as it was.
+    #[error("the lease for {name:?} cannot be renewed for no time at all")]
+    ZeroLease {
+        /// The name.
+        name: LockName,
+    },
+}
+
+/// Why [`wait_until_released`](crate::LockSpace::wait_until_released) ended early.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The name is not one.
+    #[error(transparent)]
+    InvalidName(#[from] NameError),
+    /// The hold did not end within the limit.
+    #[error("the hold of {name:?} did not end within {limit:?}")]
+    TimedOut {
+        /// The name.
+        name: LockName,
+        /// How long the caller was ready to wait.
+        limit: Duration,
+    },
+}
+
+/// Why a critical section has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SectionError {
+    /// The lock was not granted; the body did not run.
+    #[error(transparent)]
+    Acquire(#[from] AcquireError),
+    /// The body ran for longer than it may. It was stopped, and then the lock was released.
+    #[error("the critical section on {name:?} was stopped at its time limit of {limit:?}")]
+    TimeLimit {
+        /// The name.
+        name: LockName,
+        /// How long the body was allowed to run.
+        limit: Duration,
+    },
+    /// A body that may run for no time at all; it did not run.
+    #[error("the critical section on {name:?} has a time limit of zero")]
+    ZeroTimeLimit {
+        /// The name.
+        name: LockName,
+    },
+    /// The lock was taken away while the body ran. An async body was stopped; a blocking one ran to its
+    /// end, partly without the lock.
+    #[error(transparent)]
+    Lost(#[from] LostHold),
+    /// The runtime ended before a blocking body began.
+    #[error("the critical section on {name:?} did not run: the runtime is shutting down")]
+    NotRun {
+        /// The name.
+        name: LockName,
+    },
+}

@@ -1,0 +1,281 @@
+//! Guards: the proof of a hold, in the hands of the holder.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use lockspace_spec::FencingToken;
+
+use crate::engine::{Effects, HoldKey, Released};
+use crate::error::{LostHold, RenewError};
+use crate::name::LockName;
+use crate::space::Shared;
+use crate::sync::Arc;
+
+/// Proof that a name is held; dropping it releases the name.
+///
+/// A guard borrows its lockspace. [`into_owned`](Self::into_owned) makes it independent, to be stored or
+/// sent away. It may be dropped anywhere, also outside of any runtime: a release never blocks for longer
+/// than a short critical section, and never awaits.
+///
+/// # Guarantees
+/// While the hold is current nobody else holds the name (S1), and its
+/// [`fencing_token`](Self::fencing_token) is greater than those of all earlier holds (S2). A hold may
+/// end before its guard is dropped, if its lease ends, an operator forces it or a shutdown's grace ends;
+/// the guard then [is told](Self::lost), and whatever it still does changes nothing (S8).
+///
+/// # Panics
+/// A panic while a guard is held releases it, as any drop does. There is no poisoning: whether what the
+/// lock protects is still in order is for its owner to know.
+#[must_use = "the name is released as soon as the guard is dropped"]
+pub struct Guard<'a> {
+    /// `None` once released.
+    space: Option<Handle<'a>>,
+    hold: HoldKey,
+}
+
+enum Handle<'a> {
+    Borrowed(&'a Shared),
+    Owned(Arc<Shared>),
+}
+
+impl std::ops::Deref for Handle<'_> {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        match self {
+            Self::Borrowed(space) => space,
+            Self::Owned(space) => space,
+        }
+    }
+}
+
+impl<'a> Guard<'a> {
+    pub(crate) fn new(space: &'a Shared, hold: HoldKey) -> Self {
+        Self {
+            space: Some(Handle::Borrowed(space)),
+            hold,
+        }
+    }
+
+    fn space(&self) -> &Shared {
+        self.space
+            .as_ref()
+            .expect("only release and drop take the handle, and both consume the guard")
+    }
+
+    /// The name that this guard holds, or held.
+    ///
+    /// Looks it up in the lockspace, which costs about as much as a release.
+    #[must_use]
+    pub fn name(&self) -> LockName {
+        self.space().engine().name_of(self.hold)
+    }
+
+    /// The number of this grant, greater than that of every earlier grant of the name (S2).
+    ///
+    /// Send it along with everything that you write to what the lock protects, and have the resource
+    /// refuse a token smaller than the greatest it has seen: a lock alone cannot stop a holder that was
+    /// overtaken and does not know it yet.
+    #[must_use]
+    pub fn fencing_token(&self) -> FencingToken {
+        self.hold.token
+    }
+
+    /// Starts the lease again: it ends `lease` from now. A hold without a lease has nothing to prolong,
+    /// and stays without one.
+    ///
+    /// # Errors
+    /// [`RenewError::Lost`] if the hold has ended: a renewal never brings one back (S8).
+    /// [`RenewError::ZeroLease`] if `lease` is zero.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.acquire("invoice/42").lease(Duration::from_secs(10)).await.unwrap();
+    /// tokio::time::sleep(Duration::from_secs(8)).await;
+    /// guard.renew(Duration::from_secs(10)).unwrap();
+    /// tokio::time::sleep(Duration::from_secs(8)).await;
+    /// assert!(!guard.is_lost());
+    /// tokio::time::sleep(Duration::from_secs(3)).await;
+    /// assert!(guard.is_lost());
+    /// # }
+    /// ```
+    pub fn renew(&self, lease: Duration) -> Result<(), RenewError> {
+        if lease.is_zero() {
+            return Err(RenewError::ZeroLease { name: self.name() });
+        }
+        let mut effects = Effects::default();
+        let renewed = self.space().engine().renew(self.hold, lease, &mut effects);
+        self.space().carry_out(effects);
+        renewed.map_err(|(name, reason)| self.lost_hold(name, reason).into())
+    }
+
+    /// Whether the hold has ended although this guard exists.
+    ///
+    /// `false` says that the hold was current at some moment during the call, and nothing of any moment
+    /// after it. To be safe against what happens in between, use the
+    /// [fencing token](Self::fencing_token).
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        !self.space().engine().is_held(self.hold)
+    }
+
+    /// Waits until the hold is lost; for ever, if it never is.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind and loses nothing: a later call tells of the same loss.
+    pub fn lost(&self) -> LostFuture<'_> {
+        LostFuture {
+            ended: EndFuture::new(self.space(), self.hold),
+        }
+    }
+
+    /// Releases the name, and says whether it was still held.
+    ///
+    /// Dropping the guard does the same and keeps silent.
+    ///
+    /// # Guarantees
+    /// The next waiter holds the name in the same step (S7). A hold that was lost stays lost, and its
+    /// successor is not disturbed (S8).
+    ///
+    /// # Errors
+    /// [`LostHold`] if the hold had ended before: what was done under it may have run beside a
+    /// successor's work.
+    pub fn release(mut self) -> Result<(), LostHold> {
+        match self.end() {
+            Some(Released::Lost(name, reason)) => Err(self.lost_hold(name, reason)),
+            Some(Released::Released) | None => Ok(()),
+        }
+    }
+
+    /// The same hold in a guard that keeps its lockspace alive by itself.
+    ///
+    /// From here on the guard counts as nobody's own: whoever holds it is not suspected of waiting for
+    /// himself (see [`detect_self_wait`](crate::Builder::detect_self_wait)).
+    #[must_use = "the name is released as soon as the guard is dropped"]
+    pub fn into_owned(mut self) -> Guard<'static> {
+        let space = match self.space.take() {
+            Some(Handle::Borrowed(space)) => space.handle(),
+            Some(Handle::Owned(space)) => space,
+            None => {
+                unreachable!("only release and drop take the handle, and both consume the guard")
+            }
+        };
+        space.disown(self.hold);
+        Guard {
+            space: Some(Handle::Owned(space)),
+            hold: self.hold,
+        }
+    }
+
+    fn end(&mut self) -> Option<Released> {
+        let space = self.space.take()?;
+        let mut effects = Effects::default();
+        let released = space.engine().release(self.hold, &mut effects);
+        space.carry_out(effects);
+        Some(released)
+    }
+
+    fn lost_hold(&self, name: LockName, reason: lockspace_spec::Loss) -> LostHold {
+        LostHold {
+            name,
+            token: self.hold.token,
+            reason,
+        }
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+impl fmt::Debug for Guard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("token", &self.hold.token.0)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits for the loss of a hold. See [`Guard::lost`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct LostFuture<'a> {
+    ended: EndFuture<'a>,
+}
+
+impl Future for LostFuture<'_> {
+    type Output = LostHold;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LostHold> {
+        std::task::ready!(Pin::new(&mut self.ended).poll(cx));
+        let EndFuture { space, hold, .. } = self.ended;
+        let (name, reason) = space
+            .engine()
+            .loss_of(hold)
+            .expect("a hold that ends while its guard lives is lost");
+        Poll::Ready(LostHold {
+            name,
+            token: hold.token,
+            reason,
+        })
+    }
+}
+
+/// Waits for the end of a hold, whoever's it is and however it ends.
+pub(crate) struct EndFuture<'a> {
+    space: &'a Shared,
+    hold: HoldKey,
+    /// Set once it is watching.
+    id: Option<u32>,
+}
+
+impl<'a> EndFuture<'a> {
+    pub(crate) fn new(space: &'a Shared, hold: HoldKey) -> Self {
+        Self {
+            space,
+            hold,
+            id: None,
+        }
+    }
+}
+
+impl Future for EndFuture<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut effects = Effects::default();
+        let Self { space, hold, id } = &mut *self;
+        let ended = space
+            .engine()
+            .poll_ended(*hold, id, cx.waker(), &mut effects);
+        space.carry_out(effects);
+        ended
+    }
+}
+
+impl Drop for EndFuture<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let mut effects = Effects::default();
+            self.space
+                .engine()
+                .forget_watcher(self.hold, id, &mut effects);
+            self.space.carry_out(effects);
+        }
+    }
+}
+
+impl fmt::Debug for EndFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndFuture")
+            .field("token", &self.hold.token.0)
+            .finish_non_exhaustive()
+    }
+}

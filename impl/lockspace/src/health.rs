@@ -1,0 +1,165 @@
+//! Health: a snapshot judged against limits, with reasons.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::engine::{NameSnapshot, Snapshot};
+use crate::name::LockName;
+
+/// What is still well. Without a limit a thing is never judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct HealthLimits {
+    longest_hold: Option<Duration>,
+    longest_wait: Option<Duration>,
+    deepest_queue: Option<usize>,
+}
+
+impl HealthLimits {
+    /// Everything is well.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A hold should not last longer. Judged only where
+    /// [hold timing](crate::Builder::hold_timing) is switched on.
+    pub fn longest_hold(mut self, limit: Duration) -> Self {
+        self.longest_hold = Some(limit);
+        self
+    }
+
+    /// A request should not wait longer.
+    pub fn longest_wait(mut self, limit: Duration) -> Self {
+        self.longest_wait = Some(limit);
+        self
+    }
+
+    /// No more requests should wait for one name.
+    pub fn deepest_queue(mut self, limit: usize) -> Self {
+        self.deepest_queue = Some(limit);
+        self
+    }
+}
+
+/// How a lockspace is. See [`LockSpace::health`](crate::LockSpace::health).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// What is beyond its limit; empty means well.
+    pub reasons: Vec<HealthReason>,
+    /// The longest hold, where holds are timed.
+    pub longest_hold: Option<Duration>,
+    /// The longest wait of those who wait now.
+    pub longest_wait: Option<Duration>,
+    /// The length of the longest queue.
+    pub deepest_queue: usize,
+}
+
+/// Something that is beyond its limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HealthReason {
+    /// A name has been held for too long.
+    LongHold {
+        /// The name.
+        name: LockName,
+        /// The holder's label, if it has one.
+        label: Option<String>,
+        /// For how long.
+        held_for: Duration,
+    },
+    /// A request has waited for too long.
+    LongWait {
+        /// The name.
+        name: LockName,
+        /// For how long.
+        waiting_for: Duration,
+    },
+    /// Too many requests wait for a name.
+    DeepQueue {
+        /// The name.
+        name: LockName,
+        /// How many.
+        waiters: usize,
+    },
+    /// The lockspace is shutting down, or has shut down: it grants nothing.
+    ShuttingDown,
+}
+
+impl fmt::Display for HealthReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LongHold {
+                name,
+                label,
+                held_for,
+            } => {
+                let label = label.as_deref().unwrap_or("somebody without a label");
+                write!(f, "{name:?} has been held for {held_for:?} by {label}")
+            }
+            Self::LongWait { name, waiting_for } => {
+                write!(f, "somebody has waited for {name:?} for {waiting_for:?}")
+            }
+            Self::DeepQueue { name, waiters } => write!(f, "{waiters} wait for {name:?}"),
+            Self::ShuttingDown => f.write_str("the lockspace is shutting down"),
+        }
+    }
+}
+
+impl Health {
+    /// Whether nothing is beyond its limit.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    pub(crate) fn judge(snapshot: &Snapshot, limits: &HealthLimits) -> Self {
+        let shutting_down = snapshot.phase != lockspace_spec::Phase::Open;
+        let mut reasons = Vec::from_iter(shutting_down.then_some(HealthReason::ShuttingDown));
+        for name in &snapshot.names {
+            reasons.extend(judge_name(name, limits));
+        }
+        let names = snapshot.names.iter();
+        Self {
+            reasons,
+            longest_hold: names.clone().filter_map(|name| name.holder.held_for).max(),
+            longest_wait: names.clone().filter_map(longest_wait).max(),
+            deepest_queue: names.map(|name| name.waiters.len()).max().unwrap_or(0),
+        }
+    }
+}
+
+/// The one at the head of the queue has waited longest.
+fn longest_wait(name: &NameSnapshot) -> Option<Duration> {
+    name.waiters.first().map(|waiter| waiter.waiting_for)
+}
+
+fn judge_name(
+    snapshot: &NameSnapshot,
+    limits: &HealthLimits,
+) -> impl Iterator<Item = HealthReason> {
+    fn beyond<T: PartialOrd>(is: Option<T>, limit: Option<T>) -> Option<T> {
+        is.filter(|is| limit.is_some_and(|limit| *is > limit))
+    }
+    let name = || snapshot.name.clone();
+    let long_hold = beyond(snapshot.holder.held_for, limits.longest_hold).map(|held_for| {
+        HealthReason::LongHold {
+            name: name(),
+            label: snapshot.holder.label.clone(),
+            held_for,
+        }
+    });
+    let long_wait = beyond(longest_wait(snapshot), limits.longest_wait).map(|waiting_for| {
+        HealthReason::LongWait {
+            name: name(),
+            waiting_for,
+        }
+    });
+    let deep_queue = beyond(Some(snapshot.waiters.len()), limits.deepest_queue).map(|waiters| {
+        HealthReason::DeepQueue {
+            name: name(),
+            waiters,
+        }
+    });
+    [long_hold, long_wait, deep_queue].into_iter().flatten()
+}

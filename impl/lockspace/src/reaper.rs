@@ -1,0 +1,84 @@
+//! The reaper: the one task, or thread, that acts upon timers when they are due.
+//!
+//! It exists only while a timer is armed, and holds the lockspace only weakly, so that it never keeps
+//! one alive. It runs on the runtime that was current when the first timer was armed, and otherwise on a
+//! thread. When that runtime ends before the timers do, a thread takes over: a lease ends in time
+//! whatever became of the runtime on which it began (upholds L1, L2).
+
+use std::task::Waker;
+
+use crate::engine::Effects;
+use crate::runtime::{self, Next, Sleeper};
+use crate::space::Shared;
+use crate::sync::Weak;
+
+/// How many timers are acted upon before others may run.
+const TIMERS_PER_ROUND: usize = 64;
+
+pub(crate) struct Reaper {
+    space: Weak<Shared>,
+    /// Whether it has been counted out, and must not be missed.
+    ended: bool,
+}
+
+impl Reaper {
+    /// Starts a reaper where the caller runs.
+    pub(crate) fn start(space: &Shared) {
+        Self::note(
+            space,
+            runtime::run(Self {
+                space: space.downgrade(),
+                ended: false,
+            }),
+        );
+    }
+
+    /// Where not even a thread can be had, the timers stay armed without a reaper. The audit says so,
+    /// and the next timer that is armed tries again.
+    fn note(space: &Shared, started: std::io::Result<()>) {
+        if started.is_err() {
+            space.engine().no_reaper();
+        }
+    }
+}
+
+impl Sleeper for Reaper {
+    fn round(&mut self, waker: &Waker) -> Next {
+        let Some(space) = self.space.upgrade() else {
+            self.ended = true;
+            return Next::End;
+        };
+        let mut effects = Effects::default();
+        let more = space.engine().elapse(TIMERS_PER_ROUND, &mut effects);
+        space.carry_out(effects);
+        if more {
+            return Next::Yield;
+        }
+        match space.engine().reaper_sleeps_until(waker) {
+            Some(until) => Next::Sleep(until),
+            None => {
+                self.ended = true;
+                Next::End
+            }
+        }
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let Some(space) = self.space.upgrade() else {
+            return;
+        };
+        if space.engine().reaper_died() {
+            // The runtime is ending: what it would spawn now, it would drop at once.
+            let heir = Self {
+                space: self.space.clone(),
+                ended: false,
+            };
+            Self::note(&space, runtime::run_on_thread(heir));
+        }
+    }
+}

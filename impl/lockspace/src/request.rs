@@ -1,0 +1,300 @@
+//! Acquiring: the request, and its three ways to wait: a task's, a thread's and none.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use crate::clock::{self, clamp};
+use crate::engine::{Acquired, Ask, Effects, Patience, WaitKey};
+use crate::error::AcquireError;
+use crate::guard::Guard;
+use crate::name::LockName;
+use crate::runtime::{self, Budget, Owner};
+use crate::space::Shared;
+use crate::sync::with_parker;
+
+/// A request for a name, made with [`LockSpace::acquire`](crate::LockSpace::acquire).
+///
+/// Await it to wait as a task, or end it with [`blocking`](Self::blocking) to wait as a thread or with
+/// [`try_now`](Self::try_now) not to wait at all. All three stand in the same queue.
+///
+/// # Guarantees
+/// Whoever is granted the name is its only holder (S1), with a token greater than every earlier one
+/// (S2), in the order of queueing (S3). There is one answer (S4). If the name is free, nothing waits,
+/// and no timer is touched.
+///
+/// # Errors
+/// [`AcquireError`] says why the name was not granted. A refused request leaves nothing behind (S5, S6).
+///
+/// # Cancel safety
+/// The future may be dropped at any moment. If it waits, it leaves the queue and loses its place; if it
+/// was granted the name and has not seen it, the name goes to the next waiter (S7). Either way nothing
+/// is left behind.
+///
+/// # Fairness
+/// Strict FIFO for each name: a request queues when its future is first polled, and nobody overtakes
+/// it. A queued future must be polled when it is woken: one that is kept and never polled again will be
+/// granted the name all the same, and block those behind it until it is polled or dropped. Every
+/// acquire that succeeds spends some of the task's tokio cooperation budget, so that a loop of them
+/// cannot starve its neighbours; with the budget spent, the future first yields and then queues.
+///
+/// # Panics
+/// Never when awaited. [`blocking`](Self::blocking) panics where it must not block.
+#[derive(Clone, Copy)]
+#[must_use = "a request does nothing until it is awaited or ended"]
+pub struct Acquire<'s, 'n> {
+    space: &'s Shared,
+    name: &'n str,
+    wait_timeout: Option<Duration>,
+    lease: Option<Duration>,
+    label: Option<&'n str>,
+}
+
+impl<'s, 'n> Acquire<'s, 'n> {
+    pub(crate) fn new(space: &'s Shared, name: &'n str) -> Self {
+        Self {
+            space,
+            name,
+            wait_timeout: None,
+            lease: None,
+            label: None,
+        }
+    }
+
+    /// Waits at most this long. Zero means not to wait at all, exactly as
+    /// [`try_now`](Self::try_now). Without it the wait has no limit.
+    ///
+    /// An async wait timeout is kept by the lockspace's reaper, to the millisecond; it starts when the
+    /// request queues. A request that need not wait costs no timer.
+    pub fn wait_timeout(mut self, wait_timeout: Duration) -> Self {
+        self.wait_timeout = Some(wait_timeout);
+        self
+    }
+
+    /// Holds the name at most this long, counted from the grant. When the lease ends, the hold is lost:
+    /// the guard is told and the next waiter is granted. Without it the hold lasts until it is released.
+    ///
+    /// Whatever is longer than a century is a century.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// Says what the hold is for, to be seen in [`snapshot`](crate::LockSpace::snapshot).
+    pub fn label(mut self, label: &'n str) -> Self {
+        self.label = Some(label);
+        self
+    }
+
+    /// Acquires the name if it is free, and otherwise gives up at once, whatever the wait timeout.
+    ///
+    /// # Errors
+    /// [`AcquireError::Busy`] if the name is held, and whatever else rules the request out.
+    pub fn try_now(self) -> Result<Guard<'s>, AcquireError> {
+        let acquired = self.ask(Patience::No, None)?;
+        self.answer(acquired)
+    }
+
+    /// Waits as a thread does, without a runtime.
+    ///
+    /// # Errors
+    /// As when awaited.
+    ///
+    /// # Panics
+    /// If it would have to wait in a task of a tokio runtime, which it would block. Await it there, or
+    /// use `spawn_blocking`.
+    pub fn blocking(self) -> Result<Guard<'s>, AcquireError> {
+        with_parker(|parker, waker| {
+            let owner = self.space.detects_self_wait().then(Owner::thread);
+            // The thread keeps its own time: as far as the engine knows, it waits without a limit.
+            let patience = match self.patience(waker) {
+                Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
+                Patience::No => Patience::No,
+            };
+            let key = match self.ask(patience, owner)? {
+                Acquired::Queued(key) => key,
+                acquired => return self.answer(acquired),
+            };
+            let mut waiting = Waiting {
+                space: self.space,
+                key: Some(key),
+            };
+            runtime::assert_may_block();
+            let deadline = self.wait_timeout.and_then(clock::deadline);
+            loop {
+                if let Poll::Ready(acquired) = waiting.poll(waker) {
+                    return self.answer(acquired);
+                }
+                match deadline {
+                    None => parker.park(),
+                    Some(deadline) if clock::has_passed(deadline) => waiting.give_up(),
+                    Some(deadline) => parker.park_deadline(deadline),
+                }
+            }
+        })
+    }
+
+    fn patience<'w>(&self, waker: &'w Waker) -> Patience<'w> {
+        match self.wait_timeout {
+            Some(Duration::ZERO) => Patience::No,
+            wait => Patience::Queue {
+                waker,
+                wait: wait.map(clamp),
+            },
+        }
+    }
+
+    fn ask(&self, patience: Patience<'_>, owner: Option<Owner>) -> Result<Acquired, AcquireError> {
+        LockName::check(self.name)?;
+        if self.lease == Some(Duration::ZERO) {
+            return Err(AcquireError::ZeroLease {
+                name: self.lock_name(),
+            });
+        }
+        let ask = Ask {
+            name: self.name,
+            hash: self.space.engine().hash(self.name),
+            patience,
+            lease: self.lease.map(clamp),
+            label: self.label,
+            owner,
+        };
+        let mut effects = Effects::default();
+        let acquired = self.space.engine().acquire(&ask, &mut effects);
+        self.space.carry_out(effects);
+        Ok(acquired)
+    }
+
+    fn answer(&self, acquired: Acquired) -> Result<Guard<'s>, AcquireError> {
+        match acquired {
+            Acquired::Granted(hold) => Ok(Guard::new(self.space, hold)),
+            Acquired::Refused(refusal) => {
+                let wait_timeout = self.wait_timeout.unwrap_or_default();
+                Err(AcquireError::refused(
+                    refusal,
+                    self.lock_name(),
+                    wait_timeout,
+                ))
+            }
+            Acquired::SelfWait => Err(AcquireError::SelfWait {
+                name: self.lock_name(),
+            }),
+            Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
+        }
+    }
+
+    fn lock_name(&self) -> LockName {
+        LockName::new(self.name).expect("checked when the request was asked")
+    }
+}
+
+impl<'s, 'n> IntoFuture for Acquire<'s, 'n> {
+    type Output = Result<Guard<'s>, AcquireError>;
+    type IntoFuture = AcquireFuture<'s, 'n>;
+
+    fn into_future(self) -> AcquireFuture<'s, 'n> {
+        AcquireFuture {
+            request: self,
+            waiting: None,
+        }
+    }
+}
+
+impl fmt::Debug for Acquire<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire")
+            .field("name", &self.name)
+            .field("wait_timeout", &self.wait_timeout)
+            .field("lease", &self.lease)
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of an [`Acquire`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct AcquireFuture<'s, 'n> {
+    request: Acquire<'s, 'n>,
+    waiting: Option<Waiting<'s>>,
+}
+
+impl<'s> Future for AcquireFuture<'s, '_> {
+    type Output = Result<Guard<'s>, AcquireError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let budget = ready!(Budget::poll(cx));
+        let request = self.request;
+        let acquired = match &mut self.waiting {
+            Some(waiting) => ready!(waiting.poll(cx.waker())),
+            None => {
+                let owner = request
+                    .space
+                    .detects_self_wait()
+                    .then(Owner::task)
+                    .flatten();
+                match request.ask(request.patience(cx.waker()), owner)? {
+                    Acquired::Queued(key) => {
+                        self.waiting = Some(Waiting {
+                            space: request.space,
+                            key: Some(key),
+                        });
+                        return Poll::Pending;
+                    }
+                    acquired => acquired,
+                }
+            }
+        };
+        budget.spend();
+        Poll::Ready(request.answer(acquired))
+    }
+}
+
+/// A place in a queue. Dropped before it is answered, it is given up.
+struct Waiting<'s> {
+    space: &'s Shared,
+    /// `None` once the answer has been seen.
+    key: Option<WaitKey>,
+}
+
+impl Waiting<'_> {
+    fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
+        let key = self.key.expect("polled after it was answered");
+        let mut effects = Effects::default();
+        let answer = self.space.engine().poll_wait(key, waker, &mut effects);
+        self.space.carry_out(effects);
+        if answer.is_ready() {
+            self.key = None;
+        }
+        answer
+    }
+
+    /// The wait timeout has ended; the next poll is ready.
+    fn give_up(&self) {
+        if let Some(key) = self.key {
+            let mut effects = Effects::default();
+            self.space.engine().give_up(key, &mut effects);
+            self.space.carry_out(effects);
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let mut effects = Effects::default();
+            self.space.engine().cancel(key, &mut effects);
+            self.space.carry_out(effects);
+        }
+    }
+}
+
+impl fmt::Debug for Waiting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}

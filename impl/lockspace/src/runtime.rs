@@ -1,0 +1,207 @@
+//! The only file that names tokio's tasks and timers, or starts a thread.
+//!
+//! What this file must not do: know what a lock is. It runs what it is given, where it can run.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::sync::with_parker;
+
+/// Who asks: for finding out that somebody waits for himself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Task(tokio::task::Id),
+    Thread(ThreadId),
+}
+
+impl Owner {
+    /// The running task, if this is one of tokio's.
+    pub(crate) fn task() -> Option<Self> {
+        tokio::task::try_id().map(Self::Task)
+    }
+
+    pub(crate) fn thread() -> Self {
+        Self::Thread(std::thread::current().id())
+    }
+}
+
+/// What a sleeper wants next.
+pub(crate) enum Next {
+    /// Sleep until then, or until woken.
+    Sleep(Instant),
+    /// There is more to do; let others run first.
+    Yield,
+    /// Nothing, ever.
+    End,
+}
+
+/// Something that works in rounds and sleeps between them.
+pub(crate) trait Sleeper: Send + Unpin + 'static {
+    /// Does what there is to do. `waker` ends the sleep that follows.
+    fn round(&mut self, waker: &Waker) -> Next;
+}
+
+/// Runs a sleeper as a task of the current runtime, or as a thread where there is none.
+///
+/// # Errors
+/// If there is no runtime and the system refuses a thread; the sleeper is then dropped.
+pub(crate) fn run(sleeper: impl Sleeper) -> std::io::Result<()> {
+    match Handle::try_current() {
+        Ok(runtime) => {
+            runtime.spawn(serve(sleeper));
+            Ok(())
+        }
+        Err(_) => run_on_thread(sleeper),
+    }
+}
+
+/// Runs a sleeper as a thread.
+///
+/// # Errors
+/// If the system refuses the thread; the sleeper is then dropped.
+pub(crate) fn run_on_thread(mut sleeper: impl Sleeper) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("lockspace-reaper".into());
+    let rounds = move || {
+        with_parker(|parker, waker| {
+            loop {
+                match sleeper.round(waker) {
+                    Next::Sleep(until) => {
+                        parker.park_deadline(until.into_std());
+                    }
+                    Next::Yield => std::thread::yield_now(),
+                    Next::End => return,
+                }
+            }
+        });
+    };
+    thread.spawn(rounds).map(drop)
+}
+
+async fn serve(mut sleeper: impl Sleeper) {
+    let mut sleep = pin!(tokio::time::sleep_until(Instant::now()));
+    poll_fn(|cx| {
+        loop {
+            match sleeper.round(cx.waker()) {
+                Next::Sleep(until) => {
+                    sleep.as_mut().reset(until);
+                    if sleep.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Next::Yield => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Next::End => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
+}
+
+/// A share of the running task's cooperation budget. Dropped without [`spend`](Self::spend), it goes
+/// back.
+pub(crate) struct Budget(tokio::task::coop::RestoreOnPending);
+
+impl Budget {
+    /// Asks for a share; `Pending` means that the task must yield, and is woken right away.
+    pub(crate) fn poll(cx: &mut Context<'_>) -> Poll<Self> {
+        tokio::task::coop::poll_proceed(cx).map(Self)
+    }
+
+    /// The poll that asked is going to be `Ready`.
+    pub(crate) fn spend(self) {
+        self.0.made_progress();
+    }
+}
+
+/// Panics where blocking the thread would block a runtime, as tokio's own blocking functions do.
+pub(crate) fn assert_may_block() {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.block_on(std::future::ready(()));
+    }
+}
+
+/// Ready after `limit`; never without one.
+pub(crate) async fn sleep(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Why a closure on the blocking pool has no result.
+pub(crate) enum BlockingError {
+    /// The runtime ended before the closure began.
+    NotRun,
+    /// The closure panicked.
+    Panicked(Box<dyn std::any::Any + Send>),
+}
+
+/// Runs a closure on the blocking pool, to its end even if nobody waits for it any more.
+pub(crate) async fn run_blocking<T: Send + 'static>(
+    closure: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BlockingError> {
+    tokio::task::spawn_blocking(closure)
+        .await
+        .map_err(|error| match error.try_into_panic() {
+            Ok(panic) => BlockingError::Panicked(panic),
+            Err(_) => BlockingError::NotRun,
+        })
+}
+
+/// The signals that ask a process to end.
+#[cfg(feature = "signals")]
+pub(crate) struct EndSignals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(feature = "signals")]
+impl EndSignals {
+    /// Listens from here on.
+    #[cfg(unix)]
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self {
+            interrupt,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    #[cfg(unix)]
+    pub(crate) async fn next(&mut self) -> std::io::Result<()> {
+        poll_fn(|cx| {
+            let signalled =
+                self.interrupt.poll_recv(cx).is_ready() | self.terminate.poll_recv(cx).is_ready();
+            if signalled {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Listens from here on.
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next one.
+    #[cfg(not(unix))]
+    pub(crate) async fn next(&mut self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
+}

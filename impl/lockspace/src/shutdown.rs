@@ -1,0 +1,151 @@
+//! Shutting down: refuse, answer, let finish, revoke, report.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::engine::{Effects, ShutdownReport};
+use crate::runtime;
+use crate::space::{LockSpace, Shared};
+use crate::sync::with_parker;
+
+impl LockSpace {
+    /// Shuts the lockspace down, and waits until it is closed.
+    ///
+    /// From the first poll on every new request is refused and every waiter is answered
+    /// [`ShuttingDown`](crate::AcquireError::ShuttingDown). Holders may finish for the `grace`; then
+    /// their holds are revoked, which they are [told](crate::Guard::lost). It may be called from several
+    /// places at once: all get the same report, and the earliest end of the grace counts. So a second
+    /// call with a grace of zero ends the first one's patience.
+    ///
+    /// # Guarantees
+    /// After it has begun nothing is granted and nobody waits; closed means quiescent (S9); it closes
+    /// (L4).
+    ///
+    /// # Cancel safety
+    /// Dropping the future only gives up the report; the shutdown goes on.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let space = lockspace::LockSpace::new();
+    /// drop(space.acquire("invoice/42").await);
+    /// let report = space.shutdown(Duration::from_secs(10)).await;
+    /// assert_eq!((report.cancelled, report.revoked), (0, 0));
+    /// assert!(space.acquire("invoice/42").await.is_err());
+    /// # }
+    /// ```
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        self.begin_shutdown(grace);
+        self.closed().await
+    }
+
+    /// Begins to shut down, and does not wait. See [`shutdown`](Self::shutdown).
+    pub fn begin_shutdown(&self, grace: Duration) {
+        let mut effects = Effects::default();
+        self.shared().engine().shutdown(grace, &mut effects);
+        self.shared().carry_out(effects);
+    }
+
+    /// Waits until the lockspace is closed by a shutdown; for ever, if nobody begins one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind and loses nothing.
+    pub fn closed(&self) -> ClosedFuture<'_> {
+        ClosedFuture {
+            space: self.shared(),
+            id: None,
+        }
+    }
+
+    /// [`shutdown`](Self::shutdown), for threads without a runtime.
+    ///
+    /// # Panics
+    /// If it would have to wait in a task of a tokio runtime, which it would block.
+    pub fn blocking_shutdown(&self, grace: Duration) -> ShutdownReport {
+        self.begin_shutdown(grace);
+        with_parker(|parker, waker| {
+            let mut closed = self.closed();
+            loop {
+                let mut cx = Context::from_waker(waker);
+                if let Poll::Ready(report) = Pin::new(&mut closed).poll(&mut cx) {
+                    return report;
+                }
+                runtime::assert_may_block();
+                parker.park();
+            }
+        })
+    }
+
+    /// Waits for SIGINT or SIGTERM (elsewhere than on Unix: for Ctrl-C), then shuts down with this
+    /// grace. A second signal ends the grace at once.
+    ///
+    /// It is an ordinary future: nothing listens unless it is polled, and nothing is left of it when it
+    /// is dropped (but that the runtime goes on catching these signals, which is tokio's way). Spawn it,
+    /// or await it beside the rest of the service.
+    ///
+    /// # Errors
+    /// If the system refuses to let the process listen for signals.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before a signal means that none is heeded; after the first one, that the
+    /// shutdown goes on and a second one is not heeded.
+    #[cfg(feature = "signals")]
+    pub async fn shutdown_on_signals(&self, grace: Duration) -> std::io::Result<ShutdownReport> {
+        let mut signals = runtime::EndSignals::listen()?;
+        signals.next().await?;
+        self.begin_shutdown(grace);
+        let mut closed = std::pin::pin!(self.closed());
+        loop {
+            let mut again = std::pin::pin!(signals.next());
+            let heard = std::future::poll_fn(|cx| match closed.as_mut().poll(cx) {
+                Poll::Ready(report) => Poll::Ready(Some(report)),
+                Poll::Pending => again.as_mut().poll(cx).map(|_| None),
+            });
+            match heard.await {
+                Some(report) => return Ok(report),
+                None => self.begin_shutdown(Duration::ZERO),
+            }
+        }
+    }
+}
+
+/// Waits for the end of a shutdown. See [`LockSpace::closed`].
+#[must_use = "futures do nothing unless polled"]
+pub struct ClosedFuture<'a> {
+    space: &'a Shared,
+    /// Set once it is watching.
+    id: Option<u32>,
+}
+
+impl Future for ClosedFuture<'_> {
+    type Output = ShutdownReport;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ShutdownReport> {
+        let mut effects = Effects::default();
+        let space = self.space;
+        let closed = space
+            .engine()
+            .poll_closed(&mut self.id, cx.waker(), &mut effects);
+        space.carry_out(effects);
+        closed
+    }
+}
+
+impl Drop for ClosedFuture<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let mut effects = Effects::default();
+            self.space.engine().forget_close_watcher(id, &mut effects);
+            self.space.carry_out(effects);
+        }
+    }
+}
+
+impl fmt::Debug for ClosedFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClosedFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,367 @@
+//! The lockspace itself: what a user holds, and how it is built.
+
+use std::fmt;
+use std::time::Duration;
+
+use lockspace_spec::{FencingToken, Phase};
+
+use crate::engine::{Audit, Effects, Engine, HoldKey, Setup, Snapshot, Stats};
+use crate::error::{AcquireError, WaitError};
+use crate::guard::{EndFuture, Guard};
+use crate::health::{Health, HealthLimits};
+use crate::name::{LockName, NameError};
+use crate::reaper::Reaper;
+use crate::request::Acquire;
+use crate::runtime;
+use crate::sync::{Arc, Weak};
+
+/// An isolated set of named, exclusive locks.
+///
+/// Cloning is cheap and gives another handle to the same lockspace. When the last handle and the last
+/// owned guard are gone, so is everything: no task, no timer, no memory.
+///
+/// See the [crate](crate) for a tour.
+#[derive(Clone)]
+pub struct LockSpace {
+    shared: Arc<Shared>,
+}
+
+/// What all handles, guards and futures of a lockspace share.
+pub(crate) struct Shared {
+    engine: Engine,
+    me: Weak<Shared>,
+    detect_self_wait: bool,
+    health_limits: HealthLimits,
+}
+
+impl Shared {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Wakes whom an action wants woken, and sees that the timers are served.
+    pub(crate) fn carry_out(&self, effects: Effects) {
+        if effects.carry_out() {
+            Reaper::start(self);
+        }
+    }
+
+    pub(crate) fn handle(&self) -> Arc<Self> {
+        self.me
+            .upgrade()
+            .expect("whoever borrows the lockspace keeps it alive")
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
+        self.me.clone()
+    }
+
+    pub(crate) fn detects_self_wait(&self) -> bool {
+        self.detect_self_wait
+    }
+
+    pub(crate) fn disown(&self, hold: HoldKey) {
+        if self.detect_self_wait {
+            self.engine.disown(hold);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // A lease may still be armed if its guard was leaked; its reaper must not sleep until then.
+        let mut effects = Effects::default();
+        self.engine.dismiss_reaper(&mut effects);
+        let _ = effects.carry_out();
+    }
+}
+
+/// Making and acquiring.
+impl LockSpace {
+    /// A lockspace with the default settings; see [`Builder`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A lockspace with other settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Requests a name. Await the request, or end it otherwise: see [`Acquire`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), lockspace::AcquireError> {
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space
+    ///     .acquire("invoice/42")
+    ///     .wait_timeout(Duration::from_secs(5))
+    ///     .lease(Duration::from_secs(60))
+    ///     .await?;
+    /// assert_eq!(guard.name().as_str(), "invoice/42");
+    /// # Ok(()) }
+    /// ```
+    pub fn acquire<'s, 'n>(&'s self, name: &'n str) -> Acquire<'s, 'n> {
+        Acquire::new(&self.shared, name)
+    }
+
+    /// Acquires a name if it is free, without waiting. Short for `acquire(name).try_now()`.
+    ///
+    /// # Errors
+    /// As [`Acquire::try_now`].
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42")?;
+    /// assert!(space.try_acquire("invoice/42").is_err());
+    /// # drop(guard);
+    /// # Ok::<(), lockspace::AcquireError>(())
+    /// ```
+    pub fn try_acquire(&self, name: &str) -> Result<Guard<'_>, AcquireError> {
+        self.acquire(name).try_now()
+    }
+
+    /// Acquires a name, waiting as a thread does. Short for `acquire(name).blocking()`; use that form
+    /// for a wait timeout or a lease.
+    ///
+    /// # Errors
+    /// As [`Acquire::blocking`].
+    ///
+    /// # Panics
+    /// As [`Acquire::blocking`].
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.blocking_acquire("invoice/42")?;
+    /// # drop(guard);
+    /// # Ok::<(), lockspace::AcquireError>(())
+    /// ```
+    pub fn blocking_acquire(&self, name: &str) -> Result<Guard<'_>, AcquireError> {
+        self.acquire(name).blocking()
+    }
+
+    /// Waits until the hold of `name` that is current now has ended, without wanting the name. If it is
+    /// free, that is at once. When this returns, somebody else may hold the name already.
+    ///
+    /// # Errors
+    /// [`WaitError`]: the name is not one, or the hold did not end within `limit`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind and loses nothing.
+    ///
+    /// # Fairness
+    /// It stands in no queue and delays nobody.
+    ///
+    /// # Panics
+    /// With a limit: outside of a tokio runtime with timers.
+    pub async fn wait_until_released(
+        &self,
+        name: &str,
+        limit: Option<Duration>,
+    ) -> Result<(), WaitError> {
+        LockName::check(name)?;
+        let Some(hold) = self.shared.engine.holder_of(name) else {
+            return Ok(());
+        };
+        let mut ended = std::pin::pin!(EndFuture::new(&self.shared, hold));
+        let mut limit_ended = std::pin::pin!(runtime::sleep(limit));
+        std::future::poll_fn(|cx| {
+            if ended.as_mut().poll(cx).is_ready() {
+                return std::task::Poll::Ready(Ok(()));
+            }
+            limit_ended.as_mut().poll(cx).map(|()| {
+                let limit = limit.unwrap_or_default();
+                Err(WaitError::TimedOut {
+                    name: LockName::new(name)?,
+                    limit,
+                })
+            })
+        })
+        .await
+    }
+}
+
+/// Operating.
+impl LockSpace {
+    /// Takes `name` away from whoever holds it, and answers the token of the hold that it ended; `None`
+    /// if the name was free. The holder is [told](Guard::lost), and the next waiter is granted.
+    ///
+    /// For operators: the holder may be in the middle of its work, and only fencing can then protect
+    /// what it works on.
+    ///
+    /// # Errors
+    /// [`NameError`] if the name is not one.
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42").unwrap();
+    /// assert_eq!(space.force_release("invoice/42"), Ok(Some(guard.fencing_token())));
+    /// assert!(guard.is_lost());
+    /// ```
+    pub fn force_release(&self, name: &str) -> Result<Option<FencingToken>, NameError> {
+        LockName::check(name)?;
+        let mut effects = Effects::default();
+        let token = self.shared.engine.force_release(name, &mut effects);
+        self.shared.carry_out(effects);
+        Ok(token)
+    }
+
+    /// Who holds and who waits, for people to look at. By the time they do, it may be otherwise.
+    ///
+    /// Each name is shown as it was at one moment; two names may be shown at different moments.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.engine.snapshot()
+    }
+
+    /// Recounts every entry, waiter, timer and queue, and names what is out of place.
+    ///
+    /// It stops the lockspace while it counts: for tests and for the worst of nights, not for a loop.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        self.shared.engine.audit()
+    }
+
+    /// The lockspace judged against its [limits](Builder::health_limits).
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::judge(&self.snapshot(), &self.shared.health_limits)
+    }
+
+    /// What has happened so far. Always counted; holds are timed only where
+    /// [hold timing](Builder::hold_timing) is switched on.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.engine.stats()
+    }
+
+    /// Where the lockspace is in its life.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.shared.engine.phase()
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Default for LockSpace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for LockSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockSpace")
+            .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings of a lockspace.
+///
+/// ```
+/// use std::time::Duration;
+/// use lockspace::{HealthLimits, LockSpace};
+///
+/// let space = LockSpace::builder()
+///     .max_names(100_000)
+///     .max_waiters_per_name(1_000)
+///     .hold_timing(true)
+///     .health_limits(HealthLimits::new().longest_wait(Duration::from_secs(30)))
+///     .build();
+/// assert!(space.health().is_well());
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    setup: Setup,
+    detect_self_wait: bool,
+    health_limits: HealthLimits,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let setup = Setup {
+            shards: (16 * cores).next_power_of_two(),
+            max_names: None,
+            max_waiters_per_name: None,
+            timing: false,
+        };
+        Self {
+            setup,
+            detect_self_wait: false,
+            health_limits: HealthLimits::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// At most this many names are in use at once; a request for one more is refused as
+    /// [`AtCapacity`](AcquireError::AtCapacity). Without it there is no limit but memory.
+    ///
+    /// The limit costs one shared counter on every acquire and release of a free name.
+    pub fn max_names(mut self, max: usize) -> Self {
+        self.setup.max_names = Some(max);
+        self
+    }
+
+    /// At most this many requests wait for one name; one more is refused as
+    /// [`AtCapacity`](AcquireError::AtCapacity). Without it there is no limit but memory.
+    pub fn max_waiters_per_name(mut self, max: u32) -> Self {
+        self.setup.max_waiters_per_name = Some(max);
+        self
+    }
+
+    /// Notes when each hold began, for [`snapshot`](LockSpace::snapshot), [`stats`](LockSpace::stats)
+    /// and [`health`](LockSpace::health). Off by default: reading the clock costs about as much as an
+    /// acquire.
+    pub fn hold_timing(mut self, on: bool) -> Self {
+        self.setup.timing = on;
+        self
+    }
+
+    /// Refuses a request whose own task (or thread, if it blocks) holds the name, as
+    /// [`SelfWait`](AcquireError::SelfWait): it would wait for itself for ever. Off by default.
+    ///
+    /// What it knows of a hold is the task or thread that acquired it, until
+    /// [`Guard::into_owned`] says that this no longer counts. So it finds what waits in a straight line.
+    /// It is mistaken about one task that polls several futures (`join!`, `select!`,
+    /// `FuturesUnordered`), of which one holds the name and another asks for it: it refuses, although
+    /// the first would have released. And it does not find a queued future that nobody polls, nor a
+    /// circle of several names.
+    pub fn detect_self_wait(mut self, on: bool) -> Self {
+        self.detect_self_wait = on;
+        self
+    }
+
+    /// What [`health`](LockSpace::health) judges against.
+    pub fn health_limits(mut self, limits: HealthLimits) -> Self {
+        self.health_limits = limits;
+        self
+    }
+
+    /// How many shards the table has, rounded up to a power of two between 1 and 65,536. The default,
+    /// 16 for each core, suits all but the extremes; names in different shards never meet.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.setup.shards = shards.clamp(1, 1 << 16).next_power_of_two();
+        self
+    }
+
+    /// Makes the lockspace.
+    #[must_use]
+    pub fn build(self) -> LockSpace {
+        let shared = Arc::new_cyclic(|me| Shared {
+            engine: Engine::new(&self.setup),
+            me: me.clone(),
+            detect_self_wait: self.detect_self_wait,
+            health_limits: self.health_limits,
+        });
+        LockSpace { shared }
+    }
+}
