@@ -110,7 +110,7 @@ impl<'a> Guard<'a> {
         }
         let mut effects = Effects::default();
         let renewed = self.space().engine().renew(self.hold, lease, &mut effects);
-        self.space().carry_out(effects);
+        self.space().carry_out(&mut effects);
         renewed.map_err(|(name, reason)| self.lost_hold(name, reason).into())
     }
 
@@ -176,7 +176,7 @@ impl<'a> Guard<'a> {
         let space = self.space.take()?;
         let mut effects = Effects::default();
         let released = space.engine().release(self.hold, &mut effects);
-        space.carry_out(effects);
+        space.carry_out(&mut effects);
         Some(released)
     }
 
@@ -255,7 +255,7 @@ impl Future for EndFuture<'_> {
         let ended = space
             .engine()
             .poll_ended(*hold, id, cx.waker(), &mut effects);
-        space.carry_out(effects);
+        space.carry_out(&mut effects);
         ended
     }
 }
@@ -267,7 +267,7 @@ impl Drop for EndFuture<'_> {
             self.space
                 .engine()
                 .forget_watcher(self.hold, id, &mut effects);
-            self.space.carry_out(effects);
+            self.space.carry_out(&mut effects);
         }
     }
 }

@@ -50,7 +50,7 @@ impl Sleeper for Reaper {
         };
         let mut effects = Effects::default();
         let more = space.engine().elapse(TIMERS_PER_ROUND, &mut effects);
-        space.carry_out(effects);
+        space.carry_out(&mut effects);
         if more {
             return Next::Yield;
         }

@@ -163,7 +163,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
         };
         let mut effects = Effects::default();
         let acquired = self.space.engine().acquire(&ask, &mut effects);
-        self.space.carry_out(effects);
+        self.space.carry_out(&mut effects);
         Ok(acquired)
     }
 
@@ -264,7 +264,7 @@ impl Waiting<'_> {
         let key = self.key.expect("polled after it was answered");
         let mut effects = Effects::default();
         let answer = self.space.engine().poll_wait(key, waker, &mut effects);
-        self.space.carry_out(effects);
+        self.space.carry_out(&mut effects);
         if answer.is_ready() {
             self.key = None;
         }
@@ -276,7 +276,7 @@ impl Waiting<'_> {
         if let Some(key) = self.key {
             let mut effects = Effects::default();
             self.space.engine().give_up(key, &mut effects);
-            self.space.carry_out(effects);
+            self.space.carry_out(&mut effects);
         }
     }
 }
@@ -286,7 +286,7 @@ impl Drop for Waiting<'_> {
         if let Some(key) = self.key {
             let mut effects = Effects::default();
             self.space.engine().cancel(key, &mut effects);
-            self.space.carry_out(effects);
+            self.space.carry_out(&mut effects);
         }
     }
 }

@@ -46,7 +46,7 @@ impl LockSpace {
     pub fn begin_shutdown(&self, grace: Duration) {
         let mut effects = Effects::default();
         self.shared().engine().shutdown(grace, &mut effects);
-        self.shared().carry_out(effects);
+        self.shared().carry_out(&mut effects);
     }
 
     /// Waits until the lockspace is closed by a shutdown; for ever, if nobody begins one.
@@ -129,7 +129,7 @@ impl Future for ClosedFuture<'_> {
         let closed = space
             .engine()
             .poll_closed(&mut self.id, cx.waker(), &mut effects);
-        space.carry_out(effects);
+        space.carry_out(&mut effects);
         closed
     }
 }
@@ -139,7 +139,7 @@ impl Drop for ClosedFuture<'_> {
         if let Some(id) = self.id {
             let mut effects = Effects::default();
             self.space.engine().forget_close_watcher(id, &mut effects);
-            self.space.carry_out(effects);
+            self.space.carry_out(&mut effects);
         }
     }
 }

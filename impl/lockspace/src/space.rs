@@ -40,7 +40,8 @@ impl Shared {
     }
 
     /// Wakes whom an action wants woken, and sees that the timers are served.
-    pub(crate) fn carry_out(&self, effects: Effects) {
+    #[inline]
+    pub(crate) fn carry_out(&self, effects: &mut Effects) {
         if effects.carry_out() {
             Reaper::start(self);
         }
@@ -204,7 +205,7 @@ impl LockSpace {
         LockName::check(name)?;
         let mut effects = Effects::default();
         let token = self.shared.engine.force_release(name, &mut effects);
-        self.shared.carry_out(effects);
+        self.shared.carry_out(&mut effects);
         Ok(token)
     }
 

@@ -134,14 +134,22 @@ impl Common {
     }
 
     /// What the hold or wait of `ask` carries beyond the ordinary, if anything.
+    #[inline]
     pub(super) fn detail_of(&self, ask: &Ask<'_>) -> Option<Detail> {
-        if ask.label.is_none() && ask.owner.is_none() && !self.timing {
-            return None;
+        let ordinary = ask.label.is_none() && ask.owner.is_none() && !self.timing;
+        if ordinary {
+            None
+        } else {
+            Some(self.extraordinary(ask))
         }
-        Some(Detail {
+    }
+
+    #[cold]
+    fn extraordinary(&self, ask: &Ask<'_>) -> Detail {
+        Detail {
             label: ask.label.map(Box::from),
             since: self.timing.then(|| self.clock.now()),
             owner: ask.owner,
-        })
+        }
     }
 }

@@ -7,14 +7,21 @@
 use std::task::Waker;
 
 /// Wakers to wake and to drop, and whether a reaper must be started. Dropping it wakes nobody.
+///
+/// An uncontended acquire or release leaves it empty, and pays for no more than finding that out.
 #[derive(Default)]
 #[must_use = "a grant whose waker is not woken is a lost wake-up"]
 pub(crate) struct Effects {
     /// Nearly always enough: a release wakes one waiter.
     first: Option<Waker>,
-    others: Vec<Waker>,
     /// A waker that nobody needs any more; kept only to be dropped in the open.
     retired: Option<Waker>,
+    /// Whoever else is to be woken.
+    #[expect(
+        clippy::box_collection,
+        reason = "rare, and an empty one is tested as one pointer"
+    )]
+    others: Option<Box<Vec<Waker>>>,
     start_reaper: bool,
 }
 
@@ -25,7 +32,7 @@ impl Effects {
         if self.first.is_none() {
             self.first = Some(waker);
         } else {
-            self.others.push(waker);
+            self.others.get_or_insert_default().push(waker);
         }
     }
 
@@ -33,9 +40,9 @@ impl Effects {
     pub(crate) fn retire(&mut self, waker: Option<Waker>) {
         if self.retired.is_none() {
             self.retired = waker;
-        } else if let Some(waker) = waker {
+        } else {
             // Never in practice: one action retires one waker. Waking in vain is harmless.
-            self.wake(Some(waker));
+            self.wake(waker);
         }
     }
 
@@ -45,15 +52,21 @@ impl Effects {
     }
 
     /// Wakes whom it must. Answers whether a reaper must be started.
-    pub(crate) fn carry_out(self) -> bool {
-        let Self {
-            first,
-            others,
-            retired,
-            start_reaper,
-        } = self;
-        first.into_iter().chain(others).for_each(Waker::wake);
-        drop(retired);
-        start_reaper
+    #[inline]
+    pub(crate) fn carry_out(&mut self) -> bool {
+        if self.first.is_some() || self.retired.is_some() {
+            self.wake_and_retire();
+        }
+        self.start_reaper
+    }
+
+    fn wake_and_retire(&mut self) {
+        let others = self.others.take().into_iter().flat_map(|others| *others);
+        self.first
+            .take()
+            .into_iter()
+            .chain(others)
+            .for_each(Waker::wake);
+        self.retired = None;
     }
 }

@@ -512,6 +512,7 @@ impl Table {
     }
 
     /// An empty shard keeps next to nothing, however many names it held.
+    #[inline]
     fn give_memory_back(&mut self) {
         if self.entries.is_empty() && self.entries.capacity() > KEEP {
             self.entries = Slab::new();
@@ -619,6 +620,7 @@ impl Table {
         }
     }
 
+    #[cold]
     fn forget_detail(&mut self, common: &Common, token: u64) {
         if let Some(Detail {
             since: Some(since), ..
