@@ -22,9 +22,9 @@ use crate::sync::Arc;
 ///
 /// # Guarantees
 /// While the hold is current nobody else holds the name (S1), and its
-/// [`fencing_token`](Self::fencing_token) is greater than those of all earlier holds (S2). A hold may
-/// end before its guard is dropped, if its lease ends, an operator forces it or a shutdown's grace ends;
-/// the guard then [is told](Self::lost), and whatever it still does changes nothing (S8).
+/// [`fencing_token`](Self::fencing_token) is greater than those of all earlier holds of the name (S2). A
+/// hold may end before its guard is dropped, if its lease ends, an operator forces it or a shutdown's
+/// grace ends; the guard then [is told](Self::lost), and whatever it still does changes nothing (S8).
 ///
 /// # Panics
 /// A panic while a guard is held releases it, as any drop does. There is no poisoning: whether what the
@@ -74,7 +74,8 @@ impl<'a> Guard<'a> {
         self.space().engine().name_of(self.hold)
     }
 
-    /// The number of this grant, greater than that of every earlier grant of the name (S2).
+    /// The number of this grant, greater than that of every earlier grant of the name (S2). No two
+    /// grants have the same, but the tokens of different names say nothing about which came first.
     ///
     /// Send it along with everything that you write to what the lock protects, and have the resource
     /// refuse a token smaller than the greatest it has seen: a lock alone cannot stop a holder that was

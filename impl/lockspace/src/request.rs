@@ -21,9 +21,9 @@ use crate::sync::with_parker;
 /// [`try_now`](Self::try_now) not to wait at all. All three stand in the same queue.
 ///
 /// # Guarantees
-/// Whoever is granted the name is its only holder (S1), with a token greater than every earlier one
-/// (S2), in the order of queueing (S3). There is one answer (S4). If the name is free, nothing waits,
-/// and no timer is touched.
+/// Whoever is granted the name is its only holder (S1), with a token greater than every earlier one of
+/// the name (S2), in the order of queueing (S3). There is one answer (S4). If the name is free, nothing
+/// waits, and no timer is touched unless a lease was asked for.
 ///
 /// # Errors
 /// [`AcquireError`] says why the name was not granted. A refused request leaves nothing behind (S5, S6).

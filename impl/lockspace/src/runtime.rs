@@ -84,7 +84,7 @@ pub(crate) fn run_on_thread(mut sleeper: impl Sleeper) -> std::io::Result<()> {
 }
 
 async fn serve(mut sleeper: impl Sleeper) {
-    let mut sleep = pin!(tokio::time::sleep_until(Instant::now()));
+    let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
     poll_fn(|cx| {
         loop {
             match sleeper.round(cx.waker()) {

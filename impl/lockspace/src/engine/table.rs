@@ -417,6 +417,7 @@ impl Table {
         self.end_hold(common, effects, entry, how);
     }
 
+    /// Ends a hold, whatever the reason: once, since its token is nobody's afterwards (upholds S4).
     fn end_hold(&mut self, common: &Common, effects: &mut Effects, entry: u32, how: Ended) {
         let held = &mut self.entries[entry as usize];
         let token = held.token;
@@ -458,7 +459,7 @@ impl Table {
         self.answer(effects, head, WaiterState::Granted(hold));
     }
 
-    /// Answers a waiter that has left the queue.
+    /// Answers a waiter that has left the queue: once, since it leaves only once (upholds S4).
     fn answer(&mut self, effects: &mut Effects, slot: u32, state: WaiterState) {
         let waiter = &mut self.waiters[slot as usize];
         waiter.state = state;
