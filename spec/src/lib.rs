@@ -6,7 +6,8 @@
 //!
 //! Read it in this order: [`vocab`] (the words), [`action`] (what can happen), [`outcome`] (what is
 //! answered), [`state`], [`mod@step`], then [`invariants`] (what must always be true) and
-//! [`reachable`] (what must be possible, so that nothing is true for lack of trying).
+//! [`reachable`] (what must be possible, so that nothing is true for lack of trying). [`history`] has the
+//! words in which a running lockspace tells what happened.
 //!
 //! What this package must not do: depend on anything, read a clock, or import shipping code. The
 //! shipping code in turn never calls [`step`]: that the two agree is evidence only because they share
@@ -37,6 +38,7 @@
 extern crate alloc;
 
 pub mod action;
+pub mod history;
 pub mod invariants;
 pub mod outcome;
 pub mod reachable;
