@@ -28,19 +28,13 @@ impl Ledger {
     fn write(&self, account: &str, token: FencingToken, balance: u32) {
         let mut accounts = self.0.lock().expect("no booking panics");
         let last = accounts.insert(account.into(), (token, balance));
-        assert!(
-            last.is_none_or(|(last, _)| last <= token),
-            "an overtaken holder wrote"
-        );
+        assert!(last.is_none_or(|(last, _)| last <= token), "an overtaken holder wrote");
     }
 }
 
 async fn book(space: &LockSpace, ledger: &Ledger, account: &str) -> Result<(), AcquireError> {
-    let guard = space
-        .acquire(account)
-        .wait_timeout(Duration::from_secs(30))
-        .label("booking")
-        .await?;
+    let guard =
+        space.acquire(account).wait_timeout(Duration::from_secs(30)).label("booking").await?;
     let balance = ledger.balance(account);
     tokio::time::sleep(Duration::from_millis(1)).await;
     ledger.write(account, guard.fencing_token(), balance + 1);
@@ -69,16 +63,9 @@ async fn main() -> Result<(), AcquireError> {
 
     // Nothing waits for a name that is free, and nothing is left of one that was used.
     let guard = space.try_acquire(ACCOUNTS[0])?;
-    assert!(matches!(
-        space.try_acquire(ACCOUNTS[0]),
-        Err(AcquireError::Busy { .. })
-    ));
+    assert!(matches!(space.try_acquire(ACCOUNTS[0]), Err(AcquireError::Busy { .. })));
     drop(guard);
-    println!(
-        "granted {} times; now {}",
-        space.stats().granted,
-        space.audit()
-    );
+    println!("granted {} times; now {}", space.stats().granted, space.audit());
     assert_eq!(space.audit().held, 0);
     Ok(())
 }

@@ -50,17 +50,11 @@ async fn main() -> Result<(), SectionError> {
     let (hung, token) = tokio::join!(hanging, prompt);
     println!("the first: {}", hung.expect_err("it never ends by itself"));
     println!("the second ran under token {}", token?);
-    assert_eq!(
-        inside.most.load(Ordering::SeqCst),
-        1,
-        "two bodies were inside at once"
-    );
+    assert_eq!(inside.most.load(Ordering::SeqCst), 1, "two bodies were inside at once");
 
     // Work that keeps a processor busy belongs on the blocking pool. It cannot be stopped, so it keeps
     // the lock until it has really ended.
-    let patient = SectionOptions::new()
-        .wait_timeout(Duration::from_secs(30))
-        .label("sieve");
+    let patient = SectionOptions::new().wait_timeout(Duration::from_secs(30)).label("sieve");
     let primes = space
         .critical_section_blocking("report", patient, |_token| {
             (2..10_000_u32)

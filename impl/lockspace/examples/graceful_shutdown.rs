@@ -31,10 +31,7 @@ async fn book(State(space): State<LockSpace>, Path(id): Path<String>, body: Stri
         return (StatusCode::BAD_REQUEST, "how many milliseconds?\n".into());
     };
     let name = format!("invoice/{id}");
-    let request = space
-        .acquire(&name)
-        .wait_timeout(WAIT_TIMEOUT)
-        .label("booking");
+    let request = space.acquire(&name).wait_timeout(WAIT_TIMEOUT).label("booking");
     let guard = match request.await {
         Ok(guard) => guard,
         Err(refused) => return (status_of(&refused), format!("{refused}\n")),
@@ -61,25 +58,16 @@ async fn health(State(space): State<LockSpace>) -> Answer {
         let holds = space.snapshot().names.len();
         return (
             StatusCode::OK,
-            format!(
-                "well: {holds} held, deepest queue {}\n",
-                health.deepest_queue
-            ),
+            format!("well: {holds} held, deepest queue {}\n", health.deepest_queue),
         );
     }
-    let reasons = health
-        .reasons
-        .iter()
-        .map(|reason| format!("{reason}\n"))
-        .collect();
+    let reasons = health.reasons.iter().map(|reason| format!("{reason}\n")).collect();
     (StatusCode::SERVICE_UNAVAILABLE, reasons)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:3000".into());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".into());
     let space = LockSpace::builder()
         .max_waiters_per_name(100)
         .hold_timing(true)
@@ -98,9 +86,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(closed)
-        .await?;
+    axum::serve(listener, app).with_graceful_shutdown(closed).await?;
 
     let report = drained.await??;
     println!(

@@ -37,9 +37,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self {
-            origin: Instant::now(),
-        }
+        Self { origin: Instant::now() }
     }
 
     /// Now. Under loom time stands still: what elapses there is a thread's own decision.
@@ -52,17 +50,26 @@ impl Clock {
 
     /// So many nanoseconds, at most a [century](clamp), from now.
     pub(crate) fn after(&self, nanoseconds: u64) -> Tick {
-        Tick(
-            self.now()
-                .0
-                .saturating_add(nanoseconds)
-                .min(Tick::NEVER.0 - 1),
-        )
+        Tick(self.now().0.saturating_add(nanoseconds).min(Tick::NEVER.0 - 1))
     }
 
     /// The moment as the runtime's timers know it.
     pub(crate) fn instant(&self, tick: Tick) -> Instant {
         self.origin + Duration::from_nanos(tick.0)
+    }
+}
+
+/// Nanoseconds since a fixed moment, for recorded histories. The system's clock, also where a test has
+/// paused tokio's: what was recorded happened in real time.
+pub(crate) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(crate) fn nanoseconds(&self) -> u64 {
+        clamp(self.0.elapsed())
     }
 }
 

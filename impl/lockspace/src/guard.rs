@@ -54,10 +54,7 @@ impl std::ops::Deref for Handle<'_> {
 
 impl<'a> Guard<'a> {
     pub(crate) fn new(space: &'a Shared, hold: HoldKey) -> Self {
-        Self {
-            space: Some(Handle::Borrowed(space)),
-            hold,
-        }
+        Self { space: Some(Handle::Borrowed(space)), hold }
     }
 
     fn space(&self) -> &Shared {
@@ -130,9 +127,7 @@ impl<'a> Guard<'a> {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind and loses nothing: a later call tells of the same loss.
     pub fn lost(&self) -> LostFuture<'_> {
-        LostFuture {
-            ended: EndFuture::new(self.space(), self.hold),
-        }
+        LostFuture { ended: EndFuture::new(self.space(), self.hold) }
     }
 
     /// Releases the name, and says whether it was still held.
@@ -167,12 +162,10 @@ impl<'a> Guard<'a> {
             }
         };
         space.disown(self.hold);
-        Guard {
-            space: Some(Handle::Owned(space)),
-            hold: self.hold,
-        }
+        Guard { space: Some(Handle::Owned(space)), hold: self.hold }
     }
 
+    #[inline]
     fn end(&mut self) -> Option<Released> {
         let space = self.space.take()?;
         let mut effects = Effects::default();
@@ -182,11 +175,7 @@ impl<'a> Guard<'a> {
     }
 
     fn lost_hold(&self, name: LockName, reason: lockspace_spec::Loss) -> LostHold {
-        LostHold {
-            name,
-            token: self.hold.token,
-            reason,
-        }
+        LostHold { name, token: self.hold.token, reason }
     }
 }
 
@@ -198,9 +187,7 @@ impl Drop for Guard<'_> {
 
 impl fmt::Debug for Guard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard")
-            .field("token", &self.hold.token.0)
-            .finish_non_exhaustive()
+        f.debug_struct("Guard").field("token", &self.hold.token.0).finish_non_exhaustive()
     }
 }
 
@@ -217,15 +204,9 @@ impl Future for LostFuture<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LostHold> {
         std::task::ready!(Pin::new(&mut self.ended).poll(cx));
         let EndFuture { space, hold, .. } = self.ended;
-        let (name, reason) = space
-            .engine()
-            .loss_of(hold)
-            .expect("a hold that ends while its guard lives is lost");
-        Poll::Ready(LostHold {
-            name,
-            token: hold.token,
-            reason,
-        })
+        let (name, reason) =
+            space.engine().loss_of(hold).expect("a hold that ends while its guard lives is lost");
+        Poll::Ready(LostHold { name, token: hold.token, reason })
     }
 }
 
@@ -239,11 +220,7 @@ pub(crate) struct EndFuture<'a> {
 
 impl<'a> EndFuture<'a> {
     pub(crate) fn new(space: &'a Shared, hold: HoldKey) -> Self {
-        Self {
-            space,
-            hold,
-            id: None,
-        }
+        Self { space, hold, id: None }
     }
 }
 
@@ -253,9 +230,7 @@ impl Future for EndFuture<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut effects = Effects::default();
         let Self { space, hold, id } = &mut *self;
-        let ended = space
-            .engine()
-            .poll_ended(*hold, id, cx.waker(), &mut effects);
+        let ended = space.engine().poll_ended(*hold, id, cx.waker(), &mut effects);
         space.carry_out(&mut effects);
         ended
     }
@@ -265,9 +240,7 @@ impl Drop for EndFuture<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             let mut effects = Effects::default();
-            self.space
-                .engine()
-                .forget_watcher(self.hold, id, &mut effects);
+            self.space.engine().forget_watcher(self.hold, id, &mut effects);
             self.space.carry_out(&mut effects);
         }
     }
@@ -275,8 +248,6 @@ impl Drop for EndFuture<'_> {
 
 impl fmt::Debug for EndFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndFuture")
-            .field("token", &self.hold.token.0)
-            .finish_non_exhaustive()
+        f.debug_struct("EndFuture").field("token", &self.hold.token.0).finish_non_exhaustive()
     }
 }

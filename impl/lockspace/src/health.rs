@@ -89,11 +89,7 @@ pub enum HealthReason {
 impl fmt::Display for HealthReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LongHold {
-                name,
-                label,
-                held_for,
-            } => {
+            Self::LongHold { name, label, held_for } => {
                 let label = label.as_deref().unwrap_or("somebody without a label");
                 write!(f, "{name:?} has been held for {held_for:?} by {label}")
             }
@@ -143,23 +139,11 @@ fn judge_name(
     }
     let name = || snapshot.name.clone();
     let long_hold = beyond(snapshot.holder.held_for, limits.longest_hold).map(|held_for| {
-        HealthReason::LongHold {
-            name: name(),
-            label: snapshot.holder.label.clone(),
-            held_for,
-        }
+        HealthReason::LongHold { name: name(), label: snapshot.holder.label.clone(), held_for }
     });
-    let long_wait = beyond(longest_wait(snapshot), limits.longest_wait).map(|waiting_for| {
-        HealthReason::LongWait {
-            name: name(),
-            waiting_for,
-        }
-    });
-    let deep_queue = beyond(Some(snapshot.waiters.len()), limits.deepest_queue).map(|waiters| {
-        HealthReason::DeepQueue {
-            name: name(),
-            waiters,
-        }
-    });
+    let long_wait = beyond(longest_wait(snapshot), limits.longest_wait)
+        .map(|waiting_for| HealthReason::LongWait { name: name(), waiting_for });
+    let deep_queue = beyond(Some(snapshot.waiters.len()), limits.deepest_queue)
+        .map(|waiters| HealthReason::DeepQueue { name: name(), waiters });
     [long_hold, long_wait, deep_queue].into_iter().flatten()
 }

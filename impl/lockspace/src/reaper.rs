@@ -24,13 +24,7 @@ pub(crate) struct Reaper {
 impl Reaper {
     /// Starts a reaper where the caller runs.
     pub(crate) fn start(space: &Shared) {
-        Self::note(
-            space,
-            runtime::run(Self {
-                space: space.downgrade(),
-                ended: false,
-            }),
-        );
+        Self::note(space, runtime::run(Self { space: space.downgrade(), ended: false }));
     }
 
     /// Where not even a thread can be had, the timers stay armed without a reaper. The audit says so,
@@ -74,10 +68,7 @@ impl Drop for Reaper {
         };
         if space.engine().reaper_died() {
             // The runtime is ending: what it would spawn now, it would drop at once.
-            let heir = Self {
-                space: self.space.clone(),
-                ended: false,
-            };
+            let heir = Self { space: self.space.clone(), ended: false };
             Self::note(&space, runtime::run_on_thread(heir));
         }
     }

@@ -54,13 +54,7 @@ pub struct Acquire<'s, 'n> {
 
 impl<'s, 'n> Acquire<'s, 'n> {
     pub(crate) fn new(space: &'s Shared, name: &'n str) -> Self {
-        Self {
-            space,
-            name,
-            wait_timeout: None,
-            lease: None,
-            label: None,
-        }
+        Self { space, name, wait_timeout: None, lease: None, label: None }
     }
 
     /// Waits at most this long. Zero means not to wait at all, exactly as
@@ -117,10 +111,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
                 Acquired::Queued(key) => key,
                 acquired => return self.answer(acquired),
             };
-            let mut waiting = Waiting {
-                space: self.space,
-                key: Some(key),
-            };
+            let mut waiting = Waiting { space: self.space, key: Some(key) };
             runtime::assert_may_block();
             let deadline = self.wait_timeout.and_then(clock::deadline);
             loop {
@@ -139,19 +130,15 @@ impl<'s, 'n> Acquire<'s, 'n> {
     fn patience<'w>(&self, waker: &'w Waker) -> Patience<'w> {
         match self.wait_timeout {
             Some(Duration::ZERO) => Patience::No,
-            wait => Patience::Queue {
-                waker,
-                wait: wait.map(clamp),
-            },
+            wait => Patience::Queue { waker, wait: wait.map(clamp) },
         }
     }
 
+    #[inline]
     fn ask(&self, patience: Patience<'_>, owner: Option<Owner>) -> Result<Acquired, AcquireError> {
         LockName::check(self.name)?;
         if self.lease == Some(Duration::ZERO) {
-            return Err(AcquireError::ZeroLease {
-                name: self.lock_name(),
-            });
+            return Err(AcquireError::ZeroLease { name: self.lock_name() });
         }
         let ask = Ask {
             name: self.name,
@@ -167,20 +154,15 @@ impl<'s, 'n> Acquire<'s, 'n> {
         Ok(acquired)
     }
 
+    #[inline]
     fn answer(&self, acquired: Acquired) -> Result<Guard<'s>, AcquireError> {
         match acquired {
             Acquired::Granted(hold) => Ok(Guard::new(self.space, hold)),
             Acquired::Refused(refusal) => {
                 let wait_timeout = self.wait_timeout.unwrap_or_default();
-                Err(AcquireError::refused(
-                    refusal,
-                    self.lock_name(),
-                    wait_timeout,
-                ))
+                Err(AcquireError::refused(refusal, self.lock_name(), wait_timeout))
             }
-            Acquired::SelfWait => Err(AcquireError::SelfWait {
-                name: self.lock_name(),
-            }),
+            Acquired::SelfWait => Err(AcquireError::SelfWait { name: self.lock_name() }),
             Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
         }
     }
@@ -195,10 +177,7 @@ impl<'s, 'n> IntoFuture for Acquire<'s, 'n> {
     type IntoFuture = AcquireFuture<'s, 'n>;
 
     fn into_future(self) -> AcquireFuture<'s, 'n> {
-        AcquireFuture {
-            request: self,
-            waiting: None,
-        }
+        AcquireFuture { request: self, waiting: None }
     }
 }
 
@@ -230,17 +209,10 @@ impl<'s> Future for AcquireFuture<'s, '_> {
         let acquired = match &mut self.waiting {
             Some(waiting) => ready!(waiting.poll(cx.waker())),
             None => {
-                let owner = request
-                    .space
-                    .detects_self_wait()
-                    .then(Owner::task)
-                    .flatten();
+                let owner = request.space.detects_self_wait().then(Owner::task).flatten();
                 match request.ask(request.patience(cx.waker()), owner)? {
                     Acquired::Queued(key) => {
-                        self.waiting = Some(Waiting {
-                            space: request.space,
-                            key: Some(key),
-                        });
+                        self.waiting = Some(Waiting { space: request.space, key: Some(key) });
                         return Poll::Pending;
                     }
                     acquired => acquired,
@@ -293,8 +265,6 @@ impl Drop for Waiting<'_> {
 
 impl fmt::Debug for Waiting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiting")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Waiting").field("key", &self.key).finish_non_exhaustive()
     }
 }

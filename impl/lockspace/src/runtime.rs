@@ -148,12 +148,10 @@ pub(crate) enum BlockingError {
 pub(crate) async fn run_blocking<T: Send + 'static>(
     closure: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, BlockingError> {
-    tokio::task::spawn_blocking(closure)
-        .await
-        .map_err(|error| match error.try_into_panic() {
-            Ok(panic) => BlockingError::Panicked(panic),
-            Err(_) => BlockingError::NotRun,
-        })
+    tokio::task::spawn_blocking(closure).await.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => BlockingError::Panicked(panic),
+        Err(_) => BlockingError::NotRun,
+    })
 }
 
 /// The signals that ask a process to end.
@@ -172,10 +170,7 @@ impl EndSignals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self {
-            interrupt,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
     /// Waits for the next one.
@@ -184,11 +179,7 @@ impl EndSignals {
         poll_fn(|cx| {
             let signalled =
                 self.interrupt.poll_recv(cx).is_ready() | self.terminate.poll_recv(cx).is_ready();
-            if signalled {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
-            }
+            if signalled { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
     }

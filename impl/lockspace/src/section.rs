@@ -106,9 +106,7 @@ impl LockSpace {
         body: impl FnOnce(FencingToken) -> F,
     ) -> Result<T, SectionError> {
         if options.time_limit == Some(Duration::ZERO) {
-            return Err(SectionError::ZeroTimeLimit {
-                name: checked(name)?,
-            });
+            return Err(SectionError::ZeroTimeLimit { name: checked(name)? });
         }
         // The guard comes before the body, so that however this function is left, the body goes first.
         let guard = self.section_guard(name, options).await?;
@@ -119,10 +117,9 @@ impl LockSpace {
         match result {
             Ok(output) => guard.release().map(|()| output).map_err(SectionError::Lost),
             Err(Stopped::Lost(lost)) => Err(SectionError::Lost(lost)),
-            Err(Stopped::TimeLimit(limit)) => Err(SectionError::TimeLimit {
-                name: guard.name(),
-                limit,
-            }),
+            Err(Stopped::TimeLimit(limit)) => {
+                Err(SectionError::TimeLimit { name: guard.name(), limit })
+            }
         }
     }
 
@@ -174,9 +171,7 @@ impl LockSpace {
         match runtime::run_blocking(closure).await {
             Ok((output, Ok(()))) => Ok(output),
             Ok((_, Err(lost))) => Err(SectionError::Lost(lost)),
-            Err(BlockingError::NotRun) => Err(SectionError::NotRun {
-                name: checked(name)?,
-            }),
+            Err(BlockingError::NotRun) => Err(SectionError::NotRun { name: checked(name)? }),
             Err(BlockingError::Panicked(panic)) => std::panic::resume_unwind(panic),
         }
     }

@@ -54,10 +54,7 @@ impl LockSpace {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind and loses nothing.
     pub fn closed(&self) -> ClosedFuture<'_> {
-        ClosedFuture {
-            space: self.shared(),
-            id: None,
-        }
+        ClosedFuture { space: self.shared(), id: None }
     }
 
     /// [`shutdown`](Self::shutdown), for threads without a runtime.
@@ -126,9 +123,7 @@ impl Future for ClosedFuture<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ShutdownReport> {
         let mut effects = Effects::default();
         let space = self.space;
-        let closed = space
-            .engine()
-            .poll_closed(&mut self.id, cx.waker(), &mut effects);
+        let closed = space.engine().poll_closed(&mut self.id, cx.waker(), &mut effects);
         space.carry_out(&mut effects);
         closed
     }

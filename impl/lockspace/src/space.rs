@@ -48,9 +48,7 @@ impl Shared {
     }
 
     pub(crate) fn handle(&self) -> Arc<Self> {
-        self.me
-            .upgrade()
-            .expect("whoever borrows the lockspace keeps it alive")
+        self.me.upgrade().expect("whoever borrows the lockspace keeps it alive")
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Self> {
@@ -174,10 +172,7 @@ impl LockSpace {
             }
             limit_ended.as_mut().poll(cx).map(|()| {
                 let limit = limit.unwrap_or_default();
-                Err(WaitError::TimedOut {
-                    name: LockName::new(name)?,
-                    limit,
-                })
+                Err(WaitError::TimedOut { name: LockName::new(name)?, limit })
             })
         })
         .await
@@ -257,9 +252,7 @@ impl Default for LockSpace {
 
 impl fmt::Debug for LockSpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LockSpace")
-            .field("phase", &self.phase())
-            .finish_non_exhaustive()
+        f.debug_struct("LockSpace").field("phase", &self.phase()).finish_non_exhaustive()
     }
 }
 
@@ -294,11 +287,7 @@ impl Default for Builder {
             max_waiters_per_name: None,
             timing: false,
         };
-        Self {
-            setup,
-            detect_self_wait: false,
-            health_limits: HealthLimits::new(),
-        }
+        Self { setup, detect_self_wait: false, health_limits: HealthLimits::new() }
     }
 }
 

@@ -15,7 +15,11 @@ use crate::clock::{Clock, Tick};
 use crate::sync::{AtomicU8, AtomicUsize, Mutex, Ordering};
 
 /// The seeded hash of names.
+#[cfg(not(lockspace_loom))]
 pub(crate) type Hasher = foldhash::fast::RandomState;
+/// Loom must find the same names in the same shards in every execution.
+#[cfg(lockspace_loom)]
+pub(crate) type Hasher = foldhash::fast::FixedState;
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -101,9 +105,7 @@ impl Common {
             return true;
         };
         let one_more = |names| (names < max).then_some(names + 1);
-        self.names
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-            .is_ok()
+        self.names.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 
     pub(super) fn unreserve_name(&self) {
@@ -137,11 +139,7 @@ impl Common {
     #[inline]
     pub(super) fn detail_of(&self, ask: &Ask<'_>) -> Option<Detail> {
         let ordinary = ask.label.is_none() && ask.owner.is_none() && !self.timing;
-        if ordinary {
-            None
-        } else {
-            Some(self.extraordinary(ask))
-        }
+        if ordinary { None } else { Some(self.extraordinary(ask)) }
     }
 
     #[cold]

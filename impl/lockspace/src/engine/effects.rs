@@ -4,24 +4,22 @@
 //! task that is dropped drops its guards). So neither ever happens under a shard lock: actions collect
 //! wakers here, and whoever called the engine carries the effects out after it has returned.
 
+use std::mem::ManuallyDrop;
 use std::task::Waker;
 
-/// Wakers to wake and to drop, and whether a reaper must be started. Dropping it wakes nobody.
+/// Wakers to wake and to drop, and whether a reaper must be started.
 ///
-/// An uncontended acquire or release leaves it empty, and pays for no more than finding that out.
+/// An uncontended acquire or release leaves it empty, and pays for no more than finding that out: the
+/// fields are not dropped but taken, by [`carry_out`](Self::carry_out), which every action ends with.
 #[derive(Default)]
 #[must_use = "a grant whose waker is not woken is a lost wake-up"]
 pub(crate) struct Effects {
     /// Nearly always enough: a release wakes one waiter.
-    first: Option<Waker>,
+    first: ManuallyDrop<Option<Waker>>,
     /// A waker that nobody needs any more; kept only to be dropped in the open.
-    retired: Option<Waker>,
+    retired: ManuallyDrop<Option<Waker>>,
     /// Whoever else is to be woken.
-    #[expect(
-        clippy::box_collection,
-        reason = "rare, and an empty one is tested as one pointer"
-    )]
-    others: Option<Box<Vec<Waker>>>,
+    others: ManuallyDrop<Vec<Waker>>,
     start_reaper: bool,
 }
 
@@ -30,16 +28,16 @@ impl Effects {
     pub(crate) fn wake(&mut self, waker: Option<Waker>) {
         let Some(waker) = waker else { return };
         if self.first.is_none() {
-            self.first = Some(waker);
+            *self.first = Some(waker);
         } else {
-            self.others.get_or_insert_default().push(waker);
+            self.others.push(waker);
         }
     }
 
     /// Has `waker` dropped after the unlock.
     pub(crate) fn retire(&mut self, waker: Option<Waker>) {
         if self.retired.is_none() {
-            self.retired = waker;
+            *self.retired = waker;
         } else {
             // Never in practice: one action retires one waker. Waking in vain is harmless.
             self.wake(waker);
@@ -61,12 +59,8 @@ impl Effects {
     }
 
     fn wake_and_retire(&mut self) {
-        let others = self.others.take().into_iter().flat_map(|others| *others);
-        self.first
-            .take()
-            .into_iter()
-            .chain(others)
-            .for_each(Waker::wake);
-        self.retired = None;
+        let others = std::mem::take(&mut *self.others);
+        self.first.take().into_iter().chain(others).for_each(Waker::wake);
+        drop(self.retired.take());
     }
 }

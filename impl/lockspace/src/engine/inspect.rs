@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Phase};
 
-use super::table::{Detail, Entry, Table, WaiterState};
+use super::entries::Entry;
+use super::table::{Detail, Table, WaiterState};
 use super::timers::Target;
 use super::{Engine, HoldKey, Stats, WaitKey};
 use crate::clock::Tick;
@@ -151,20 +152,8 @@ impl Audit {
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            held,
-            waiting,
-            unseen,
-            lost,
-            watching,
-            timers,
-            reaper,
-            faults,
-        } = self;
-        write!(
-            f,
-            "{held} held, {waiting} waiting, {unseen} unseen answers, {lost} lost holds, "
-        )?;
+        let Self { held, waiting, unseen, lost, watching, timers, reaper, faults } = self;
+        write!(f, "{held} held, {waiting} waiting, {unseen} unseen answers, {lost} lost holds, ")?;
         write!(f, "{watching} watching, {timers} timers, reaper: {reaper}")?;
         faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
@@ -185,18 +174,10 @@ impl Engine {
         for shard in &self.shards {
             let shard = shard.lock();
             let now = self.common.clock.now();
-            names.extend(
-                shard
-                    .entries
-                    .iter()
-                    .map(|(_, entry)| shard.show(entry, now)),
-            );
+            names.extend(shard.entries.iter().map(|(_, entry)| shard.show(entry, now)));
         }
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Snapshot {
-            phase: self.common.phase(),
-            names,
-        }
+        Snapshot { phase: self.common.phase(), names }
     }
 
     /// Recounts everything at one moment: all shards are locked, in order, while it counts.
@@ -206,10 +187,7 @@ impl Engine {
         let drain = self.common.drain.lock();
         let timers = self.common.timers.lock();
 
-        let mut audit = Audit {
-            reaper: timers.has_reaper(),
-            ..Audit::default()
-        };
+        let mut audit = Audit { reaper: timers.has_reaper(), ..Audit::default() };
         let mut needed = BTreeSet::new();
         let mut ended = 0;
         for (index, shard) in shards.iter().enumerate() {
@@ -223,25 +201,16 @@ impl Engine {
         audit.timers = armed.len();
         // The timer that is firing has left the set, and its owner may not know yet.
         let firing = timers.firing();
-        let missing = needed
-            .difference(&armed)
-            .filter(|timer| Some(**timer) != firing);
+        let missing = needed.difference(&armed).filter(|timer| Some(**timer) != firing);
         let stray = armed.difference(&needed);
-        audit
-            .faults
-            .extend(missing.map(|timer| Fault::TimerMissing(format!("{timer:?}"))));
-        audit
-            .faults
-            .extend(stray.map(|timer| Fault::TimerStray(format!("{timer:?}"))));
+        audit.faults.extend(missing.map(|timer| Fault::TimerMissing(format!("{timer:?}"))));
+        audit.faults.extend(stray.map(|timer| Fault::TimerStray(format!("{timer:?}"))));
         if !armed.is_empty() && !audit.reaper {
             audit.faults.push(Fault::ReaperMissing);
         }
         let granted: u64 = shards.iter().map(|shard| shard.counters.granted).sum();
         if granted - ended != audit.held as u64 {
-            audit.faults.push(Fault::CountersOff {
-                held: audit.held,
-                counted: granted - ended,
-            });
+            audit.faults.push(Fault::CountersOff { held: audit.held, counted: granted - ended });
         }
         audit
     }
@@ -254,9 +223,7 @@ impl Table {
         let holder = HolderSnapshot {
             token: FencingToken(entry.token),
             label: detail.and_then(label),
-            held_for: detail
-                .and_then(|detail| detail.since)
-                .map(|since| now.since(since)),
+            held_for: detail.and_then(|detail| detail.since).map(|since| now.since(since)),
             lease_left: left(entry.lease_end),
         };
         let waiters = self.queue(entry).map(|(slot, waiter)| WaiterSnapshot {
@@ -267,11 +234,7 @@ impl Table {
                 WaiterState::Granted(_) | WaiterState::Refused(_) => None,
             },
         });
-        NameSnapshot {
-            name: entry.name.clone(),
-            holder,
-            waiters: waiters.collect(),
-        }
+        NameSnapshot { name: entry.name.clone(), holder, waiters: waiters.collect() }
     }
 
     /// The queue of an entry, from its head, following no more links than there are waiters.
@@ -296,21 +259,15 @@ impl Table {
             match waiter.state {
                 WaiterState::Queued { wait_end, .. } => {
                     audit.waiting += 1;
-                    let key = WaitKey {
-                        shard: index as u32,
-                        slot: slot as u32,
-                    };
+                    let key = WaitKey { shard: index as u32, slot: slot as u32 };
                     needed
                         .extend((wait_end < Tick::NEVER).then_some((wait_end, Target::Wait(key))));
                 }
                 WaiterState::Granted(_) | WaiterState::Refused(_) => audit.unseen += 1,
             }
         }
-        for (entry, held) in &self.entries {
-            let hold = HoldKey {
-                token: FencingToken(held.token),
-                entry: entry as u32,
-            };
+        for (entry, held) in self.entries.iter() {
+            let hold = HoldKey { token: FencingToken(held.token), entry };
             let leased = held.lease_end < Tick::NEVER;
             needed.extend(leased.then_some((held.lease_end, Target::Lease(hold))));
             if held.queued > waiters_per_name {
@@ -324,29 +281,18 @@ impl Table {
 
     /// Invariants 1 and 2.
     fn check_index(&self, audit: &mut Audit) {
-        if self.names.len() != self.entries.len() {
-            let (names, entries) = (self.names.len(), self.entries.len());
-            let what = format!("{names} names for {entries} entries");
-            audit.faults.push(Fault::IndexBroken(what));
-        }
-        for entry in &self.names {
-            if !self.entries.contains(*entry as usize) {
-                audit
-                    .faults
-                    .push(Fault::IndexBroken(format!("no entry in slot {entry}")));
-            }
-        }
+        audit.faults.extend(self.entries.disagreements().map(Fault::IndexBroken));
     }
 
     /// Invariant 3: every queue hangs together in both directions, and all waiters stand in one.
     fn check_queues(&self, audit: &mut Audit) {
         let mut linked = BTreeSet::new();
-        for (index, entry) in &self.entries {
+        for (index, entry) in self.entries.iter() {
             let mut previous = u32::MAX;
             let mut sound = true;
             for (slot, waiter) in self.queue(entry) {
                 sound &= waiter.previous == previous
-                    && waiter.entry as usize == index
+                    && waiter.entry == index
                     && matches!(waiter.state, WaiterState::Queued { .. })
                     && linked.insert(slot);
                 previous = slot;
@@ -359,10 +305,7 @@ impl Table {
         for (slot, waiter) in &self.waiters {
             let queued = matches!(waiter.state, WaiterState::Queued { .. });
             if queued != linked.contains(&(slot as u32)) {
-                audit.faults.push(Fault::WaiterStray(format!(
-                    "slot {slot}: {:?}",
-                    waiter.state
-                )));
+                audit.faults.push(Fault::WaiterStray(format!("slot {slot}: {:?}", waiter.state)));
             }
         }
     }
@@ -370,20 +313,14 @@ impl Table {
     /// Nothing is kept of a hold that has ended, but that it was lost.
     fn check_details(&self, audit: &mut Audit) {
         let held: BTreeSet<u64> = self.entries.iter().map(|(_, entry)| entry.token).collect();
-        let mut kept = self
-            .hold_details
-            .keys()
-            .copied()
-            .chain(self.watchers.watched());
+        let mut kept = self.hold_details.keys().copied().chain(self.watchers.watched());
         audit.faults.extend(
             kept.by_ref()
                 .filter(|token| !held.contains(token))
                 .map(|token| Fault::DetailStray(FencingToken(token))),
         );
-        let orphans = self
-            .wait_details
-            .keys()
-            .filter(|slot| !self.waiters.contains(**slot as usize));
+        let orphans =
+            self.wait_details.keys().filter(|slot| !self.waiters.contains(**slot as usize));
         audit.faults.extend(
             orphans.map(|slot| Fault::WaiterStray(format!("a detail of the empty slot {slot}"))),
         );

@@ -12,6 +12,7 @@
 mod common;
 mod drain;
 mod effects;
+mod entries;
 mod inspect;
 mod stats;
 mod table;
@@ -111,21 +112,17 @@ pub(crate) struct Engine {
 /// Acquire and release.
 impl Engine {
     pub(crate) fn new(setup: &Setup) -> Self {
-        assert!(
-            setup.shards.is_power_of_two(),
-            "the number of shards is a power of two"
-        );
+        assert!(setup.shards.is_power_of_two(), "the number of shards is a power of two");
         let table = |index| CachePadded::new(Mutex::new(Table::new(index, setup.shards)));
-        Self {
-            common: Common::new(setup),
-            shards: (0..setup.shards).map(table).collect(),
-        }
+        Self { common: Common::new(setup), shards: (0..setup.shards).map(table).collect() }
     }
 
+    #[inline]
     pub(crate) fn hash(&self, name: &str) -> u64 {
         self.common.hash(name)
     }
 
+    #[inline]
     pub(crate) fn acquire(&self, ask: &Ask<'_>, effects: &mut Effects) -> Acquired {
         self.shard_of(ask.hash).acquire(&self.common, effects, ask)
     }
@@ -137,26 +134,23 @@ impl Engine {
         waker: &Waker,
         effects: &mut Effects,
     ) -> Poll<Acquired> {
-        self.shard_of_wait(key)
-            .poll_wait(&self.common, effects, key.slot, waker)
+        self.shard_of_wait(key).poll_wait(&self.common, effects, key.slot, waker)
     }
 
     /// Withdraws a queued request, answered or not. Its key is spent.
     pub(crate) fn cancel(&self, key: WaitKey, effects: &mut Effects) {
-        self.shard_of_wait(key)
-            .cancel(&self.common, effects, key.slot);
+        self.shard_of_wait(key).cancel(&self.common, effects, key.slot);
     }
 
     /// A blocked thread's own wait timeout has ended: it leaves the queue, unless it has been answered,
     /// which then stands.
     pub(crate) fn give_up(&self, key: WaitKey, effects: &mut Effects) {
-        self.shard_of_wait(key)
-            .give_up(&self.common, effects, key.slot);
+        self.shard_of_wait(key).give_up(&self.common, effects, key.slot);
     }
 
+    #[inline]
     pub(crate) fn release(&self, hold: HoldKey, effects: &mut Effects) -> Released {
-        self.shard_of_hold(hold)
-            .release(&self.common, effects, hold)
+        self.shard_of_hold(hold).release(&self.common, effects, hold)
     }
 
     pub(crate) fn renew(
@@ -165,14 +159,12 @@ impl Engine {
         lease: Duration,
         effects: &mut Effects,
     ) -> Result<(), (LockName, Loss)> {
-        self.shard_of_hold(hold)
-            .renew(&self.common, effects, hold, clamp(lease))
+        self.shard_of_hold(hold).renew(&self.common, effects, hold, clamp(lease))
     }
 
     pub(crate) fn force_release(&self, name: &str, effects: &mut Effects) -> Option<FencingToken> {
         let hash = self.hash(name);
-        self.shard_of(hash)
-            .force_release(&self.common, effects, name, hash)
+        self.shard_of(hash).force_release(&self.common, effects, name, hash)
     }
 
     /// The guard leaves the task or thread that acquired it.
@@ -200,8 +192,7 @@ impl Engine {
                     shard.wait_elapsed(&self.common, effects, key.slot, now);
                 }
                 Some(Target::Lease(hold)) => {
-                    self.shard_of_hold(hold)
-                        .lease_elapsed(&self.common, effects, hold, now);
+                    self.shard_of_hold(hold).lease_elapsed(&self.common, effects, hold, now);
                 }
                 Some(Target::Grace) => self.revoke_all(effects),
             }
@@ -248,10 +239,7 @@ impl Engine {
             self.revoke_all(effects);
         } else {
             let end = self.common.clock.after(clamp(grace));
-            self.common
-                .drain
-                .lock()
-                .limit(end, &self.common.timers, effects);
+            self.common.drain.lock().limit(end, &self.common.timers, effects);
         }
     }
 
@@ -315,6 +303,11 @@ impl Engine {
         self.shard_of(hash).holder_of(name, hash)
     }
 
+    /// The ticket of a request that queued: of two requests of one name, the smaller queued first.
+    pub(crate) fn ticket_of(&self, key: WaitKey) -> u64 {
+        self.shard_of_wait(key).ticket_of(key.slot)
+    }
+
     /// Ready once the hold has ended.
     pub(crate) fn poll_ended(
         &self,
@@ -332,9 +325,7 @@ impl Engine {
     }
 
     pub(crate) fn forget_watcher(&self, hold: HoldKey, id: u32, effects: &mut Effects) {
-        self.shard_of_hold(hold)
-            .watchers
-            .forget(hold.token.0, id, effects);
+        self.shard_of_hold(hold).watchers.forget(hold.token.0, id, effects);
     }
 
     /// Why a hold, whose guard still exists, was lost; `None` while it is not.

@@ -9,8 +9,9 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(super) struct Counters {
             $(pub(super) $field: u64,)*
-            pub(super) wait: Latency,
-            pub(super) hold: Latency,
+            // Large and rarely touched; beside the lock they would only be in the way.
+            pub(super) wait: Box<Latency>,
+            pub(super) hold: Box<Latency>,
         }
 
         /// What has happened in a lockspace since it was made. See
@@ -88,12 +89,7 @@ pub struct Latency {
 
 impl Default for Latency {
     fn default() -> Self {
-        Self {
-            count: 0,
-            total: Duration::ZERO,
-            max: Duration::ZERO,
-            buckets: [0; Self::BUCKETS],
-        }
+        Self { count: 0, total: Duration::ZERO, max: Duration::ZERO, buckets: [0; Self::BUCKETS] }
     }
 }
 

@@ -4,7 +4,7 @@
 //! it is handed, no waking, no code of a user (see [`Effects`]). Each action of the protocol is a
 //! function of the same name; the moves that they share are those of the specification: [`Table::grant`]
 //! is the only place that makes a hold, [`Table::end_hold`] the only one that ends one, and
-//! [`Table::hand_over`] runs whenever one has ended.
+//! [`Table::hand_over`] runs whenever one has ended that somebody waits for.
 //!
 //! Numbered invariants, true whenever the lock is free:
 //! 1. A name has an entry exactly while it is held, so there is no "free" entry (upholds S1, S5).
@@ -17,16 +17,15 @@
 //! 6. A hold that was lost is in `lost` until its guard, or its unseen grant, is gone.
 
 use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::task::{Poll, Waker};
 
-use hashbrown::HashTable;
 use lockspace_spec::{FencingToken, Loss, Phase, Refusal};
 use slab::Slab;
 
 use super::common::Common;
 use super::drain::Ended;
 use super::effects::Effects;
+use super::entries::{Entries, Entry, KEEP, NONE};
 use super::stats::Counters;
 use super::timers::Target;
 use super::watchers::Watchers;
@@ -34,25 +33,6 @@ use super::{Acquired, Ask, HoldKey, Patience, Released, WaitKey};
 use crate::clock::Tick;
 use crate::name::LockName;
 use crate::runtime::Owner;
-
-/// No such slot: the end of a queue.
-const NONE: u32 = u32::MAX;
-
-/// Slots that an idle shard keeps; above this, memory goes back when it empties.
-const KEEP: usize = 32;
-
-/// A held name and its queue.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) name: LockName,
-    hash: u64,
-    pub(super) token: u64,
-    /// When its lease ends; `NEVER` without one.
-    pub(super) lease_end: Tick,
-    pub(super) head: u32,
-    pub(super) tail: u32,
-    pub(super) queued: u32,
-}
 
 /// A request that has been queued, until its future has seen the answer.
 #[derive(Debug)]
@@ -62,6 +42,8 @@ pub(super) struct Waiter {
     pub(super) previous: u32,
     pub(super) next: u32,
     pub(super) since: Tick,
+    /// How many requests had queued in this shard when it did, itself included: its place in history.
+    ticket: u64,
     pub(super) state: WaiterState,
 }
 
@@ -93,8 +75,7 @@ pub(super) struct Lost {
 
 /// A shard.
 pub(super) struct Table {
-    pub(super) names: HashTable<u32>,
-    pub(super) entries: Slab<Entry>,
+    pub(super) entries: Entries,
     pub(super) waiters: Slab<Waiter>,
     pub(super) hold_details: BTreeMap<u64, Detail>,
     pub(super) wait_details: BTreeMap<u32, Detail>,
@@ -112,8 +93,7 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(index: usize, shards: usize) -> Self {
         Self {
-            names: HashTable::new(),
-            entries: Slab::new(),
+            entries: Entries::new(),
             waiters: Slab::new(),
             hold_details: BTreeMap::new(),
             wait_details: BTreeMap::new(),
@@ -125,6 +105,7 @@ impl Table {
         }
     }
 
+    #[inline]
     pub(super) fn acquire(
         &mut self,
         common: &Common,
@@ -135,13 +116,14 @@ impl Table {
             self.counters.refused_shutting_down += 1;
             return Acquired::Refused(Refusal::ShuttingDown); // upholds S9
         }
-        match self.find(ask.name, ask.hash) {
+        match self.entries.find(ask.name, ask.hash) {
             None if !common.reserve_name() => {
                 self.counters.refused_at_capacity += 1;
                 Acquired::Refused(Refusal::AtCapacity) // upholds S10
             }
             None => {
-                let entry = self.insert_entry(common, ask);
+                let entry = Entry::new(ask.lock_name(), ask.hash);
+                let entry = self.entries.insert(entry, &common.hasher);
                 let detail = common.detail_of(ask);
                 Acquired::Granted(self.grant(common, effects, entry, ask.lease, detail))
             }
@@ -161,7 +143,7 @@ impl Table {
             self.counters.refused_busy += 1;
             return Acquired::Refused(Refusal::Busy);
         };
-        let held = &self.entries[entry as usize];
+        let held = &self.entries[entry];
         if ask.owner.is_some() && self.owner(held.token) == ask.owner {
             self.counters.refused_self_wait += 1;
             return Acquired::SelfWait;
@@ -171,16 +153,15 @@ impl Table {
             return Acquired::Refused(Refusal::AtCapacity); // upholds S10
         }
         let wait_end = wait.map_or(Tick::NEVER, |ns| common.clock.after(ns));
+        self.counters.queued += 1;
         let slot = self.waiters.insert(Waiter {
             waker: Some(waker.clone()),
             entry,
             previous: NONE,
             next: NONE,
             since: common.clock.now(),
-            state: WaiterState::Queued {
-                wait_end,
-                lease: ask.lease,
-            },
+            ticket: self.counters.queued,
+            state: WaiterState::Queued { wait_end, lease: ask.lease },
         }) as u32;
         self.push_back(entry, slot);
         if let Some(detail) = common.detail_of(ask) {
@@ -189,7 +170,6 @@ impl Table {
         if wait_end < Tick::NEVER {
             common.arm(wait_end, self.wait_target(common, slot), effects);
         }
-        self.counters.queued += 1;
         Acquired::Queued(self.wait_key(common, slot))
     }
 
@@ -204,11 +184,7 @@ impl Table {
         let waiter = &mut self.waiters[slot as usize];
         let answer = match waiter.state {
             WaiterState::Queued { .. } => {
-                if !waiter
-                    .waker
-                    .as_ref()
-                    .is_some_and(|known| known.will_wake(waker))
-                {
+                if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
                     effects.retire(waiter.waker.replace(waker.clone()));
                 }
                 return Poll::Pending;
@@ -242,10 +218,7 @@ impl Table {
     /// A blocked thread's own wait timeout ends: as [`wait_elapsed`](Self::wait_elapsed), for a waiter
     /// that has no timer here.
     pub(super) fn give_up(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
-        if matches!(
-            self.waiters[slot as usize].state,
-            WaiterState::Queued { .. }
-        ) {
+        if matches!(self.waiters[slot as usize].state, WaiterState::Queued { .. }) {
             self.time_out(common, effects, slot);
         }
     }
@@ -267,6 +240,7 @@ impl Table {
     }
 
     /// The holder is done. Says `Lost` to one that was overtaken, and forgets that it was.
+    #[inline]
     pub(super) fn release(
         &mut self,
         common: &Common,
@@ -296,10 +270,10 @@ impl Table {
             return Err(self.lost_hold(hold));
         }
         self.counters.renewed += 1;
-        let old_end = self.entries[hold.entry as usize].lease_end;
+        let old_end = self.entries[hold.entry].lease_end;
         if old_end < Tick::NEVER {
             let new_end = common.clock.after(lease);
-            self.entries[hold.entry as usize].lease_end = new_end;
+            self.entries[hold.entry].lease_end = new_end;
             if new_end != old_end {
                 // Armed before it is disarmed: the reaper must not think that all is done.
                 common.arm(new_end, Target::Lease(hold), effects);
@@ -317,15 +291,9 @@ impl Table {
         hold: HoldKey,
         now: Tick,
     ) {
-        if self.is_held(hold) && self.entries[hold.entry as usize].lease_end <= now {
+        if self.is_held(hold) && self.entries[hold.entry].lease_end <= now {
             self.counters.lost_lease_elapsed += 1;
-            self.lose(
-                common,
-                effects,
-                hold.entry,
-                Loss::LeaseElapsed,
-                Ended::ByItself,
-            );
+            self.lose(common, effects, hold.entry, Loss::LeaseElapsed, Ended::ByItself);
         }
     }
 
@@ -337,8 +305,8 @@ impl Table {
         name: &str,
         hash: u64,
     ) -> Option<FencingToken> {
-        let entry = self.find(name, hash)?;
-        let token = FencingToken(self.entries[entry as usize].token);
+        let entry = self.entries.find(name, hash)?;
+        let token = FencingToken(self.entries[entry].token);
         self.counters.lost_forced += 1;
         self.lose(common, effects, entry, Loss::Forced, Ended::ByItself);
         Some(token)
@@ -351,32 +319,26 @@ impl Table {
             return;
         }
         self.swept = true;
-        let entries: Vec<u32> = self.entries.iter().map(|(entry, _)| entry as u32).collect();
-        let cancelled = entries
-            .iter()
-            .map(|entry| self.refuse_waiters(common, effects, *entry))
-            .sum();
+        let entries: Vec<u32> = self.entries.iter().map(|(entry, _)| entry).collect();
+        let cancelled =
+            entries.iter().map(|entry| self.refuse_waiters(common, effects, *entry)).sum();
         common.drain.lock().swept(self.entries.len(), cancelled);
     }
 
     /// The grace is over.
     pub(super) fn revoke_all(&mut self, common: &Common, effects: &mut Effects) {
         self.sweep(common, effects);
-        while let Some((entry, _)) = self.entries.iter().next() {
+        let held: Vec<u32> = self.entries.iter().map(|(entry, _)| entry).collect();
+        for entry in held {
             self.counters.lost_shutdown += 1;
-            self.lose(
-                common,
-                effects,
-                entry as u32,
-                Loss::Shutdown,
-                Ended::Revoked,
-            );
+            self.lose(common, effects, entry, Loss::Shutdown, Ended::Revoked);
         }
     }
 }
 
 /// The moves that actions are made of.
 impl Table {
+    #[inline]
     fn grant(
         &mut self,
         common: &Common,
@@ -387,12 +349,9 @@ impl Table {
     ) -> HoldKey {
         let token = self.next_token;
         self.next_token += common.shards as u64;
-        let held = &mut self.entries[entry as usize];
+        let held = &mut self.entries[entry];
         held.token = token;
-        let hold = HoldKey {
-            token: FencingToken(token),
-            entry,
-        };
+        let hold = HoldKey { token: FencingToken(token), entry };
         if let Some(lease) = lease {
             held.lease_end = common.clock.after(lease);
             common.arm(held.lease_end, Target::Lease(hold), effects);
@@ -406,50 +365,47 @@ impl Table {
 
     /// Ends a hold that its holder did not release: its guard finds out from `lost`.
     fn lose(&mut self, common: &Common, effects: &mut Effects, entry: u32, why: Loss, how: Ended) {
-        let held = &self.entries[entry as usize];
-        self.lost.insert(
-            held.token,
-            Lost {
-                name: held.name.clone(),
-                why,
-            },
-        );
+        let held = &self.entries[entry];
+        self.lost.insert(held.token, Lost { name: held.name.clone(), why });
         self.end_hold(common, effects, entry, how);
     }
 
     /// Ends a hold, whatever the reason: once, since its token is nobody's afterwards (upholds S4).
+    #[inline]
     fn end_hold(&mut self, common: &Common, effects: &mut Effects, entry: u32, how: Ended) {
-        let held = &mut self.entries[entry as usize];
+        let held = &mut self.entries[entry];
         let token = held.token;
         let lease_end = std::mem::replace(&mut held.lease_end, Tick::NEVER);
+        let awaited = held.head != NONE;
         if !self.hold_details.is_empty() {
             self.forget_detail(common, token);
         }
         if lease_end < Tick::NEVER {
-            let hold = HoldKey {
-                token: FencingToken(token),
-                entry,
-            };
+            let hold = HoldKey { token: FencingToken(token), entry };
             common.disarm(lease_end, Target::Lease(hold), effects);
         }
-        self.watchers.ended(token, effects);
-        self.hand_over(common, effects, entry);
+        if !self.watchers.is_empty() {
+            self.watchers.ended(token, effects);
+        }
+        if awaited {
+            self.hand_over(common, effects, entry);
+        } else {
+            self.remove_entry(common, entry);
+        }
         if self.swept {
             common.hold_ended(how, effects);
         }
     }
 
-    /// The entry's hold has ended: the first waiter holds it now, or it goes (upholds S3, S5, S7).
+    /// The entry's hold has ended, and somebody waits: the first waiter holds it now (upholds S3, S7).
     fn hand_over(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
-        if self.entries[entry as usize].head != NONE && common.phase() != Phase::Open {
+        if common.phase() != Phase::Open {
             // A shutdown has begun and not come by here: nothing may be granted (upholds S9).
             let cancelled = self.refuse_waiters(common, effects, entry);
             common.drain.lock().swept(0, cancelled);
-        }
-        let head = self.entries[entry as usize].head;
-        if head == NONE {
             return self.remove_entry(common, entry);
         }
+        let head = self.entries[entry].head;
         let lease = self.unlink(common, effects, head);
         let detail = self.take_wait_detail(head).map(|mut detail| {
             detail.since = common.timing.then(|| common.clock.now());
@@ -457,6 +413,13 @@ impl Table {
         });
         let hold = self.grant(common, effects, entry, lease, detail);
         self.answer(effects, head, WaiterState::Granted(hold));
+    }
+
+    /// Nobody holds the name and nobody waits for it: nothing is left of it (upholds S5).
+    #[inline]
+    fn remove_entry(&mut self, common: &Common, entry: u32) {
+        self.entries.remove(entry);
+        common.unreserve_name();
     }
 
     /// Answers a waiter that has left the queue: once, since it leaves only once (upholds S4).
@@ -474,8 +437,8 @@ impl Table {
 
     fn refuse_waiters(&mut self, common: &Common, effects: &mut Effects, entry: u32) -> usize {
         let mut refused = 0;
-        while self.entries[entry as usize].head != NONE {
-            let slot = self.entries[entry as usize].head;
+        while self.entries[entry].head != NONE {
+            let slot = self.entries[entry].head;
             self.unlink(common, effects, slot);
             self.answer(effects, slot, WaiterState::Refused(Refusal::ShuttingDown));
             refused += 1;
@@ -484,48 +447,15 @@ impl Table {
         refused
     }
 
-    fn insert_entry(&mut self, common: &Common, ask: &Ask<'_>) -> u32 {
-        let entry = self.entries.insert(Entry {
-            name: ask.lock_name(),
-            hash: ask.hash,
-            token: 0,
-            lease_end: Tick::NEVER,
-            head: NONE,
-            tail: NONE,
-            queued: 0,
-        }) as u32;
-        let hash_of = |entry: &u32| {
-            common
-                .hasher
-                .hash_one(self.entries[*entry as usize].name.as_str())
-        };
-        self.names.insert_unique(ask.hash, entry, hash_of);
-        entry
-    }
-
-    fn remove_entry(&mut self, common: &Common, entry: u32) {
-        let removed = self.entries.remove(entry as usize);
-        if let Ok(found) = self.names.find_entry(removed.hash, |other| *other == entry) {
-            found.remove();
-        }
-        common.unreserve_name();
-        self.give_memory_back();
-    }
-
-    /// An empty shard keeps next to nothing, however many names it held.
-    #[inline]
+    /// An idle shard keeps next to nothing, however many waited in it.
     fn give_memory_back(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > KEEP {
-            self.entries = Slab::new();
-            self.names = HashTable::new();
-        }
         if self.waiters.is_empty() && self.waiters.capacity() > KEEP {
             self.waiters = Slab::new();
         }
     }
 
     fn push_back(&mut self, entry: u32, slot: u32) {
-        let held = &mut self.entries[entry as usize];
+        let held = &mut self.entries[entry];
         let last = std::mem::replace(&mut held.tail, slot);
         held.queued += 1;
         if last == NONE {
@@ -544,13 +474,13 @@ impl Table {
         let WaiterState::Queued { wait_end, lease } = waiter.state else {
             unreachable!("only queued waiters are linked (invariant 3)")
         };
-        let held = &mut self.entries[entry as usize];
+        let held = &mut self.entries[entry];
         held.queued -= 1;
         match previous {
             NONE => held.head = next,
             previous => self.waiters[previous as usize].next = next,
         }
-        let held = &mut self.entries[entry as usize];
+        let held = &mut self.entries[entry];
         match next {
             NONE => held.tail = previous,
             next => self.waiters[next as usize].previous = previous,
@@ -570,15 +500,8 @@ impl Table {
 
 /// Looking things up.
 impl Table {
-    pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
-        let same = |entry: &u32| self.entries[*entry as usize].name.as_str() == name;
-        self.names.find(hash, same).copied()
-    }
-
     pub(super) fn is_held(&self, hold: HoldKey) -> bool {
-        self.entries
-            .get(hold.entry as usize)
-            .is_some_and(|held| held.token == hold.token.0)
+        self.entries.get(hold.entry).is_some_and(|held| held.token == hold.token.0)
     }
 
     /// Why and of what name a hold was lost that is no longer held.
@@ -588,15 +511,19 @@ impl Table {
     }
 
     pub(super) fn name_of(&self, hold: HoldKey) -> LockName {
-        match self.entries.get(hold.entry as usize) {
+        match self.entries.get(hold.entry) {
             Some(held) if held.token == hold.token.0 => held.name.clone(),
             _ => self.lost_hold(hold).0,
         }
     }
 
+    pub(super) fn ticket_of(&self, slot: u32) -> u64 {
+        self.waiters[slot as usize].ticket
+    }
+
     pub(super) fn holder_of(&self, name: &str, hash: u64) -> Option<HoldKey> {
-        let entry = self.find(name, hash)?;
-        let token = FencingToken(self.entries[entry as usize].token);
+        let entry = self.entries.find(name, hash)?;
+        let token = FencingToken(self.entries[entry].token);
         Some(HoldKey { token, entry })
     }
 
@@ -608,34 +535,22 @@ impl Table {
     }
 
     fn owner(&self, token: u64) -> Option<Owner> {
-        self.hold_details
-            .get(&token)
-            .and_then(|detail| detail.owner)
+        self.hold_details.get(&token).and_then(|detail| detail.owner)
     }
 
     fn take_wait_detail(&mut self, slot: u32) -> Option<Detail> {
-        if self.wait_details.is_empty() {
-            None
-        } else {
-            self.wait_details.remove(&slot)
-        }
+        if self.wait_details.is_empty() { None } else { self.wait_details.remove(&slot) }
     }
 
     #[cold]
     fn forget_detail(&mut self, common: &Common, token: u64) {
-        if let Some(Detail {
-            since: Some(since), ..
-        }) = self.hold_details.remove(&token)
-        {
+        if let Some(Detail { since: Some(since), .. }) = self.hold_details.remove(&token) {
             self.counters.hold.record(common.clock.now().since(since));
         }
     }
 
     fn wait_key(&self, common: &Common, slot: u32) -> WaitKey {
-        WaitKey {
-            shard: self.index(common),
-            slot,
-        }
+        WaitKey { shard: self.index(common), slot }
     }
 
     fn wait_target(&self, common: &Common, slot: u32) -> Target {

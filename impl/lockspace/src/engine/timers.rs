@@ -49,11 +49,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self {
-            armed: BTreeSet::new(),
-            firing: None,
-            reaper: Reaper::Absent,
-        }
+        Self { armed: BTreeSet::new(), firing: None, reaper: Reaper::Absent }
     }
 
     /// Arms a timer.
@@ -91,10 +87,7 @@ impl Timers {
     pub(crate) fn sleep_until(&mut self, waker: &Waker) -> Option<Tick> {
         let first = self.armed.first().map(|(at, _)| *at);
         self.reaper = match first {
-            Some(until) => Reaper::Asleep {
-                until,
-                waker: waker.clone(),
-            },
+            Some(until) => Reaper::Asleep { until, waker: waker.clone() },
             None => Reaper::Absent,
         };
         first
@@ -104,11 +97,7 @@ impl Timers {
     /// one must be started.
     pub(crate) fn reaper_died(&mut self) -> bool {
         let needed = !self.armed.is_empty();
-        self.reaper = if needed {
-            Reaper::Awake
-        } else {
-            Reaper::Absent
-        };
+        self.reaper = if needed { Reaper::Awake } else { Reaper::Absent };
         needed
     }
 
@@ -172,10 +161,7 @@ mod tests {
         let mut effects = Effects::default();
         timers.arm(at, Target::Grace, &mut effects);
         assert!(effects.carry_out());
-        assert!(
-            timers.reaper_died(),
-            "a timer is armed, so another reaper must serve it"
-        );
+        assert!(timers.reaper_died(), "a timer is armed, so another reaper must serve it");
 
         timers.disarm(at, Target::Grace, &mut Effects::default());
         assert!(!timers.reaper_died());

@@ -16,10 +16,7 @@ pub(crate) struct Watchers<K> {
 
 impl<K: Ord + Copy> Watchers<K> {
     pub(crate) fn new() -> Self {
-        Self {
-            wakers: BTreeMap::new(),
-            next_id: 0,
-        }
+        Self { wakers: BTreeMap::new(), next_id: 0 }
     }
 
     /// Has `waker` woken when `what` ends. `id` tells one watcher from the next; the first call sets it.
@@ -44,14 +41,8 @@ impl<K: Ord + Copy> Watchers<K> {
 
     /// `what` has ended: all who watch it are woken and forgotten.
     pub(crate) fn ended(&mut self, what: K, effects: &mut Effects) {
-        if self.wakers.is_empty() {
-            return; // Nobody watches anything: the usual case, kept cheap.
-        }
         let first = |wakers: &BTreeMap<(K, u32), Waker>| {
-            wakers
-                .range((what, 0)..=(what, u32::MAX))
-                .next()
-                .map(|(watcher, _)| *watcher)
+            wakers.range((what, 0)..=(what, u32::MAX)).next().map(|(watcher, _)| *watcher)
         };
         while let Some(watcher) = first(&self.wakers) {
             effects.wake(self.wakers.remove(&watcher));
@@ -61,6 +52,10 @@ impl<K: Ord + Copy> Watchers<K> {
     /// What is watched, once for each watcher.
     pub(crate) fn watched(&self) -> impl Iterator<Item = K> {
         self.wakers.keys().map(|(what, _)| *what)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,0 +1,192 @@
+//! The entries of one shard: the names in use there, found by name or by place.
+//!
+//! The first entry lies beside the shard's lock, the others in a table. There are more shards than
+//! names in the middle of an acquire and its release, so nearly always the first is the only one, and
+//! neither table nor hash index is touched. A place stays the entry's own until the entry is removed.
+//!
+//! What this file must not do: know what a hold or a queue means.
+
+use std::hash::BuildHasher;
+use std::ops::{Index, IndexMut};
+
+use hashbrown::HashTable;
+use slab::Slab;
+
+use super::common::Hasher;
+use crate::clock::Tick;
+use crate::name::LockName;
+
+/// No such slot: the end of a queue.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Slots that an idle shard keeps; above this, memory goes back when it empties.
+pub(super) const KEEP: usize = 32;
+
+/// The place beside the lock. Slot `n` of the table is place `n + 1`.
+const FIRST: u32 = 0;
+
+/// A held name and its queue.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: LockName,
+    hash: u64,
+    pub(super) token: u64,
+    /// When its lease ends; `NEVER` without one.
+    pub(super) lease_end: Tick,
+    pub(super) head: u32,
+    pub(super) tail: u32,
+    pub(super) queued: u32,
+}
+
+impl Entry {
+    /// An entry without a hold yet, which the caller must grant.
+    pub(super) fn new(name: LockName, hash: u64) -> Self {
+        Self { name, hash, token: 0, lease_end: Tick::NEVER, head: NONE, tail: NONE, queued: 0 }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Entries {
+    first: Option<Entry>,
+    others: Slab<Entry>,
+    /// Finds the place of each of the `others` by its name.
+    index: HashTable<u32>,
+}
+
+impl Entries {
+    pub(super) fn new() -> Self {
+        Self { first: None, others: Slab::new(), index: HashTable::new() }
+    }
+
+    /// Where the entry of `name` is.
+    #[inline]
+    pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
+        let is_it = |entry: &Entry| entry.hash == hash && entry.name.as_str() == name;
+        if self.first.as_ref().is_some_and(is_it) {
+            return Some(FIRST);
+        }
+        if self.others.is_empty() {
+            return None;
+        }
+        self.index.find(hash, |place| is_it(&self[*place])).copied()
+    }
+
+    /// Adds an entry for a name that has none.
+    #[inline]
+    pub(super) fn insert(&mut self, entry: Entry, hasher: &Hasher) -> u32 {
+        if self.first.is_none() {
+            self.first = Some(entry);
+            return FIRST;
+        }
+        self.insert_other(entry, hasher)
+    }
+
+    fn insert_other(&mut self, entry: Entry, hasher: &Hasher) -> u32 {
+        let hash = entry.hash;
+        let place = self.others.insert(entry) as u32 + 1;
+        let others = &self.others;
+        let hash_of = |place: &u32| hasher.hash_one(others[*place as usize - 1].name.as_str());
+        self.index.insert_unique(hash, place, hash_of);
+        place
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, place: u32) {
+        if place == FIRST {
+            self.first = None;
+        } else {
+            self.remove_other(place);
+        }
+    }
+
+    fn remove_other(&mut self, place: u32) {
+        let removed = self.others.remove(place as usize - 1);
+        if let Ok(found) = self.index.find_entry(removed.hash, |other| *other == place) {
+            found.remove();
+        }
+        if self.others.is_empty() && self.others.capacity() > KEEP {
+            self.others = Slab::new();
+            self.index = HashTable::new();
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, place: u32) -> Option<&Entry> {
+        if place == FIRST { self.first.as_ref() } else { self.others.get(place as usize - 1) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    /// Every entry, with its place.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        let others = self.others.iter().map(|(slot, entry)| (slot as u32 + 1, entry));
+        self.first.iter().map(|entry| (FIRST, entry)).chain(others)
+    }
+
+    /// What the index and the table disagree about, in words.
+    pub(super) fn disagreements(&self) -> impl Iterator<Item = String> {
+        let unfound = self
+            .iter()
+            .filter(|(place, entry)| self.find(entry.name.as_str(), entry.hash) != Some(*place));
+        let unfound = unfound.map(|(_, entry)| format!("{:?} is not found", entry.name));
+        let (names, entries) = (self.index.len(), self.others.len());
+        let uneven = (names != entries).then(|| format!("{names} names for {entries} entries"));
+        unfound.chain(uneven)
+    }
+}
+
+impl Index<u32> for Entries {
+    type Output = Entry;
+
+    #[inline]
+    fn index(&self, place: u32) -> &Entry {
+        self.get(place).expect("a place is asked for only while its entry exists")
+    }
+}
+
+impl IndexMut<u32> for Entries {
+    #[inline]
+    fn index_mut(&mut self, place: u32) -> &mut Entry {
+        let entry = if place == FIRST {
+            self.first.as_mut()
+        } else {
+            self.others.get_mut(place as usize - 1)
+        };
+        entry.expect("a place is asked for only while its entry exists")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entries, Entry, Hasher, KEEP};
+    use crate::name::LockName;
+
+    fn insert(entries: &mut Entries, name: &str) -> u32 {
+        // One hash for all: names must be told apart by more than that.
+        entries.insert(Entry::new(LockName::new(name).unwrap(), 7), &Hasher::default())
+    }
+
+    #[test]
+    fn names_with_one_hash_are_told_apart() {
+        let mut entries = Entries::new();
+        let places: Vec<u32> = ["a", "b", "c"].map(|name| insert(&mut entries, name)).into();
+        for (name, place) in ["a", "b", "c"].into_iter().zip(&places) {
+            assert_eq!(entries.find(name, 7), Some(*place));
+        }
+        entries.remove(places[0]);
+        assert_eq!(entries.find("a", 7), None);
+        assert_eq!(entries.find("c", 7), Some(places[2]));
+        assert_eq!(entries.len(), 2);
+    }
+
+    #[test]
+    fn an_empty_shard_gives_its_memory_back() {
+        let mut entries = Entries::new();
+        let names: Vec<String> = (0..10 * KEEP).map(|n| n.to_string()).collect();
+        let places: Vec<u32> = names.iter().map(|name| insert(&mut entries, name)).collect();
+        places.into_iter().for_each(|place| entries.remove(place));
+        assert_eq!((entries.len(), entries.others.capacity(), entries.index.capacity()), (0, 0, 0));
+    }
+}
