@@ -1,0 +1,169 @@
+//! Properties: specification, document, model and code speak of the same ones, in the same words.
+
+use lockspace_spec::{REACHABLE, SAFETY};
+
+use crate::assert_none;
+use crate::source::{File, file, files, shipping};
+
+const INVARIANTS: &str = "docs/invariants.md";
+
+/// Whether a word has the form of a property's ID.
+fn is_id(word: &str) -> bool {
+    let number = word.strip_prefix(['S', 'R', 'L']);
+    number.is_some_and(|digits| digits.parse::<u8>().is_ok())
+}
+
+/// The cells of each table row that begins with an ID.
+fn rows(document: &str) -> Vec<Vec<&str>> {
+    let rows = document.lines().filter_map(|line| {
+        let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
+        let cells: Vec<_> = inner.split('|').map(str::trim).collect();
+        is_id(cells[0]).then_some(cells)
+    });
+    rows.collect()
+}
+
+/// Each property has exactly one row, which begins with these cells, and no row is of anything else.
+fn rows_disagree(document: &str, properties: &[Vec<&str>]) -> Vec<String> {
+    let rows = rows(document);
+    let mut complaints = Vec::new();
+    for cells in properties {
+        let of_this: Vec<_> = rows.iter().filter(|row| row[0] == cells[0]).collect();
+        match of_this[..] {
+            [row] if row.starts_with(cells) => {}
+            [row] => complaints.push(format!("{row:?} does not begin with {cells:?}")),
+            _ => complaints.push(format!("{} rows for {cells:?}", of_this.len())),
+        }
+    }
+    let known = |id: &str| properties.iter().any(|cells| cells[0] == id);
+    let strangers = rows.iter().filter(|row| !known(row[0]));
+    complaints.extend(strangers.map(|row| format!("no property is called {}", row[0])));
+    complaints
+}
+
+/// Each defect (its name, the property it breaks) is named in the row of that property.
+fn unnamed_defects(document: &str, defects: &[[String; 2]]) -> Vec<String> {
+    let rows = rows(document);
+    let named = |[name, breaks]: &&[String; 2]| {
+        rows.iter()
+            .any(|row| row[0] == breaks && row.iter().any(|cell| cell.contains(name.as_str())))
+    };
+    let unnamed = defects.iter().filter(|defect| !named(defect));
+    unnamed.map(|[name, breaks]| format!("the row of {breaks} does not name {name}")).collect()
+}
+
+/// The values of two fields that follow each other, such as `id: "L1"` and `sentence: "..."`.
+fn fields(text: &str, names: [&str; 2]) -> Vec<[String; 2]> {
+    fn value<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
+        let (_, value) = text.split_once(&format!(" {name}: \""))?;
+        value.split_once('"')
+    }
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((first, after)) = value(rest, names[0]) {
+        let Some((second, after)) = value(after, names[1]) else {
+            break;
+        };
+        found.push([first.to_owned(), second.to_owned()]);
+        rest = after;
+    }
+    found
+}
+
+/// The IDs that a file claims to uphold, each with its line.
+fn citations(file: &File) -> Vec<(usize, &str)> {
+    let mut cited = Vec::new();
+    for (index, line) in file.text.lines().enumerate() {
+        for (_, list) in
+            line.match_indices("upholds ").map(|(at, word)| line.split_at(at + word.len()))
+        {
+            let words = list.split([',', ' ', ')', '.', ';']).filter(|word| !word.is_empty());
+            cited.extend(words.take_while(|word| is_id(word)).map(|id| (index + 1, id)));
+        }
+    }
+    cited
+}
+
+/// Whatever is cited is known.
+fn unknown_citations(file: &File, known: &[&str]) -> Vec<String> {
+    let unknown = citations(file).into_iter().filter(|(_, id)| !known.contains(id));
+    let path = &file.path;
+    unknown.map(|(line, id)| format!("{path}:{line}: no property is called {id}")).collect()
+}
+
+/// Whatever is known is cited.
+fn never_cited(files: &[File], known: &[&str]) -> Vec<String> {
+    let cited: Vec<_> = files.iter().flat_map(citations).map(|(_, id)| id).collect();
+    let missing = known.iter().filter(|id| !cited.contains(id));
+    missing.map(|id| format!("no code says that it upholds {id}")).collect()
+}
+
+/// What the model says must happen: ID and sentence.
+fn progress() -> Vec<[String; 2]> {
+    let progress = fields(&file("model/src/progress.rs").text, ["id", "sentence"]);
+    assert_eq!(progress.len(), 4, "L1 to L4: {progress:?}");
+    progress
+}
+
+fn safety() -> Vec<&'static str> {
+    SAFETY.iter().map(|property| property.id).collect()
+}
+
+#[test]
+fn the_document_and_the_specification_say_the_same() {
+    let progress = progress();
+    let properties = SAFETY.iter().chain(&REACHABLE);
+    let mut cells: Vec<_> = properties.map(|p| vec![p.id, p.name, p.sentence]).collect();
+    cells.extend(progress.iter().map(|[id, sentence]| vec![id.as_str(), sentence.as_str()]));
+    assert_none(rows_disagree(&file(INVARIANTS).text, &cells));
+}
+
+#[test]
+fn the_document_names_every_defect() {
+    let defects = files("model/src/defects", ".rs");
+    let defects: Vec<_> =
+        defects.iter().flat_map(|file| fields(&file.text, ["name", "breaks"])).collect();
+    assert!(!defects.is_empty());
+    assert_none(unnamed_defects(&file(INVARIANTS).text, &defects));
+}
+
+#[test]
+fn code_cites_what_exists() {
+    let progress = progress();
+    let mut known = safety();
+    known.extend(progress.iter().map(|[id, _]| id.as_str()));
+    let complaints = ["spec", "impl", "model"].into_iter().flat_map(|folder| files(folder, ".rs"));
+    assert_none(complaints.flat_map(|file| unknown_citations(&file, &known)).collect());
+}
+
+#[test]
+fn code_cites_every_safety_property() {
+    assert_none(never_cited(&shipping(), &safety()));
+}
+
+#[test]
+fn a_row_that_is_missing_doubled_changed_or_strange_is_found() {
+    let s1 = vec!["S1", "exclusion", "at most one"];
+    let complaints = |document: &str| rows_disagree(document, &[s1.clone()]).len();
+    assert_eq!(complaints("| S1 | exclusion | at most one | more |"), 0);
+    assert_eq!(complaints("text"), 1);
+    assert_eq!(complaints("| S1 | exclusion | at most two |"), 1);
+    assert_eq!(complaints("| S1 | exclusion | at most one |\n| S1 | exclusion | at most one |"), 1);
+    assert_eq!(complaints("| S1 | exclusion | at most one |\n| S2 | other | it |"), 1);
+}
+
+#[test]
+fn a_defect_in_the_row_of_another_property_is_found() {
+    let defects = fields(r#"X { name: "barging", breaks: "S3" }"#, ["name", "breaks"]);
+    assert_eq!(defects.len(), 1);
+    assert_none(unnamed_defects("| S3 | FIFO | barging |", &defects));
+    assert_eq!(unnamed_defects("| S3 | FIFO | - |\n| S4 | once | barging |", &defects).len(), 1);
+}
+
+#[test]
+fn a_citation_of_nothing_and_a_property_without_citation_are_found() {
+    let file = File::new("a.rs", "fn a() {} // upholds S1, S99\n/// It goes (upholds L1).\n");
+    assert_eq!(citations(&file), [(1, "S1"), (1, "S99"), (2, "L1")]);
+    assert_eq!(unknown_citations(&file, &["S1", "L1"]).len(), 1);
+    assert_eq!(never_cited(&[file], &["S1", "S2"]).len(), 1);
+}
