@@ -1,1 +1,31 @@
-//! x
+//! Model checking of the lockspace protocol.
+//!
+//! The protocol is the [specification](lockspace_spec)'s own step, run by any number of acquires of a
+//! few clients over a few names until no new state appears, every transition judged by every safety
+//! property on the way. Two explorers that share nothing but the [`machine`] must find the same
+//! number of states and transitions; [`progress`] is checked on the whole graph; and faulty designs
+//! ([`defects`]) show that each property can fail.
+//!
+//! Read it in this order: [`machine`] (what an explorer needs), [`world`] (a lockspace and its
+//! clients), [`protocol`] (the abstraction that makes it finite) and [`plain`] (the same without
+//! abstraction), [`explorer`] and [`checker`] (the two explorers), [`path`] and [`story`] (from a
+//! violation to something that a person can read), [`progress`], [`defects`], and last [`manifest`]
+//! and [`verify`](mod@verify), which pin all results.
+//!
+//! What this package must not do: import shipping code into the protocol's model, decide anything by
+//! wall time, or let a search that was cut short look like one that was not.
+
+pub mod checker;
+mod components;
+pub mod defects;
+pub mod explorer;
+pub mod machine;
+pub mod manifest;
+mod packing;
+pub mod path;
+pub mod plain;
+pub mod progress;
+pub mod protocol;
+pub mod story;
+pub mod verify;
+pub mod world;

@@ -105,9 +105,7 @@ pub const SAFETY: [Property; 10] = [
 #[must_use]
 pub fn s1_exclusion(t: &Transition<'_>) -> bool {
     let names = || t.after.holds.values().map(|hold| hold.name);
-    names()
-        .enumerate()
-        .all(|(i, name)| names().skip(i + 1).all(|other| other != name))
+    names().enumerate().all(|(i, name)| names().skip(i + 1).all(|other| other != name))
 }
 
 /// S2 fencing: each grant carries a token greater than every earlier one. `next_token` is the bound
@@ -123,11 +121,7 @@ pub fn s2_fencing(t: &Transition<'_>) -> bool {
             bound = token.next();
         }
     }
-    bound <= t.after.next_token
-        && t.after
-            .holds
-            .keys()
-            .all(|token| *token < t.after.next_token)
+    bound <= t.after.next_token && t.after.holds.keys().all(|token| *token < t.after.next_token)
 }
 
 /// S3 FIFO: a queue loses members and gains them at its end, and no newcomer or later waiter is
@@ -141,18 +135,11 @@ pub fn s3_fifo(t: &Transition<'_>) -> bool {
         };
         let kept = before.iter().filter(|waiter| stays(waiter.request));
         let order_kept = after == Some(before)
-            || kept
-                .clone()
-                .eq(after.into_iter().flatten().take(kept.clone().count()));
+            || kept.clone().eq(after.into_iter().flatten().take(kept.clone().count()));
         // Whoever has the name now and did not have it before came out of the queue's front.
-        let granted = t
-            .after
-            .holder_of(*name)
-            .filter(|(token, _)| *token >= t.before.next_token);
+        let granted = t.after.holder_of(*name).filter(|(token, _)| *token >= t.before.next_token);
         let front_first = granted.is_none_or(|(_, hold)| {
-            let mut ahead = before
-                .iter()
-                .take_while(|waiter| waiter.request != hold.request);
+            let mut ahead = before.iter().take_while(|waiter| waiter.request != hold.request);
             ahead.all(|waiter| !stays(waiter.request))
         });
         order_kept && front_first
@@ -165,10 +152,7 @@ pub fn s3_fifo(t: &Transition<'_>) -> bool {
 #[must_use]
 pub fn s4_exactly_once(t: &Transition<'_>) -> bool {
     let told = |request: RequestId, kind: fn(Outcome) -> bool| {
-        t.outcomes
-            .to(Addressee::Request(request))
-            .filter(|outcome| kind(*outcome))
-            .count()
+        t.outcomes.to(Addressee::Request(request)).filter(|outcome| kind(*outcome)).count()
     };
     let waits = |state: &State, request| state.place_of(request).is_some();
     let holds = |state: &State, request| state.hold_of(request).is_some();
@@ -186,7 +170,8 @@ pub fn s4_exactly_once(t: &Transition<'_>) -> bool {
     })
 }
 
-/// Everybody whom a transition may concern: who asks, waits, holds or is told something.
+/// Everybody whom a transition may concern: who asks or is told something, and all who wait or hold
+/// unless those who are told nothing go on as before.
 fn concerned<'a>(t: &'a Transition<'_>) -> impl Iterator<Item = RequestId> + 'a {
     let asks = match *t.action {
         Action::Op(
@@ -198,27 +183,22 @@ fn concerned<'a>(t: &'a Transition<'_>) -> impl Iterator<Item = RequestId> + 'a 
         | Action::Env(Env::WaitElapsed { request }) => Some(request),
         _ => None,
     };
-    let live = |state: &'a State| {
-        let holders = state.holds.values().map(|hold| hold.request);
-        holders.chain(state.waiters().map(|waiter| waiter.request))
-    };
     let told = t.outcomes.iter().filter_map(|answer| match *answer {
-        Answer {
-            to: Addressee::Request(request),
-            ..
-        } => Some(request),
-        Answer {
-            to: Addressee::Operator,
-            ..
-        } => None,
+        Answer { to: Addressee::Request(request), .. } => Some(request),
+        Answer { to: Addressee::Operator, .. } => None,
     });
-    // A step that changes neither holds nor queues concerns only those who asked or were told.
-    let changed = t.before.holds != t.after.holds || t.before.entries != t.after.entries;
-    let live = [t.before, t.after]
-        .into_iter()
-        .filter(move |_| changed)
-        .flat_map(live);
-    asks.into_iter().chain(live).chain(told)
+    let live = |state: &'a State| {
+        let holders = state.holds.values().map(|hold| (hold.request, true));
+        holders.chain(state.waiters().map(|waiter| (waiter.request, false)))
+    };
+    let untold = |state: &'a State| {
+        let is_told = told.clone();
+        live(state).filter(move |(request, _)| is_told.clone().all(|other| other != *request))
+    };
+    let go_on = untold(t.before).eq(untold(t.after));
+    let others = [t.before, t.after].into_iter().filter(move |_| !go_on);
+    let others = others.flat_map(live).map(|(request, _)| request);
+    asks.into_iter().chain(told.clone()).chain(others)
 }
 
 /// S5 no residue: entries and holds name the same names, and nobody both waits and holds, or waits
@@ -229,20 +209,10 @@ pub fn s5_no_residue(t: &Transition<'_>) -> bool {
     let held = |name| state.holds.values().any(|hold| hold.name == name);
     let waits_once = |request| {
         state.hold_of(request).is_none()
-            && state
-                .waiters()
-                .filter(|waiter| waiter.request == request)
-                .count()
-                == 1
+            && state.waiters().filter(|waiter| waiter.request == request).count() == 1
     };
-    state
-        .entries
-        .iter()
-        .all(|(name, queue)| !queue.is_empty() || held(*name))
-        && state
-            .holds
-            .values()
-            .all(|hold| state.entries.contains_key(&hold.name))
+    state.entries.iter().all(|(name, queue)| !queue.is_empty() || held(*name))
+        && state.holds.values().all(|hold| state.entries.contains_key(&hold.name))
         && state.waiters().all(|waiter| waits_once(waiter.request))
 }
 
@@ -251,10 +221,7 @@ pub fn s5_no_residue(t: &Transition<'_>) -> bool {
 pub fn s6_no_stray_timer(t: &Transition<'_>) -> bool {
     let state = t.after;
     let leased = |token: &FencingToken| {
-        state
-            .holds
-            .get(token)
-            .is_some_and(|hold| hold.lease == Lease::Bounded)
+        state.holds.get(token).is_some_and(|hold| hold.lease == Lease::Bounded)
     };
     let needed = |timer: &Timer| match timer {
         Timer::Wait(request) => state.waiters().any(|w| w.request == *request && w.timed),
@@ -270,11 +237,7 @@ pub fn s6_no_stray_timer(t: &Transition<'_>) -> bool {
 /// S7 no lost wake-up: a name with waiters is held.
 #[must_use]
 pub fn s7_no_lost_wakeup(t: &Transition<'_>) -> bool {
-    let mut waited_for = t
-        .after
-        .entries
-        .iter()
-        .filter(|(_, queue)| !queue.is_empty());
+    let mut waited_for = t.after.entries.iter().filter(|(_, queue)| !queue.is_empty());
     waited_for.all(|(name, _)| t.after.holder_of(*name).is_some())
 }
 
@@ -283,12 +246,7 @@ pub fn s7_no_lost_wakeup(t: &Transition<'_>) -> bool {
 #[must_use]
 pub fn s8_stale_is_harmless(t: &Transition<'_>) -> bool {
     let before = t.before;
-    let mine = |request, token| {
-        before
-            .holds
-            .get(token)
-            .is_some_and(|hold| hold.request == request)
-    };
+    let mine = |request, token| before.holds.get(token).is_some_and(|hold| hold.request == request);
     let asker = match t.action {
         Action::Op(Op::Release { request, token } | Op::Renew { request, token })
             if !mine(*request, token) =>
@@ -305,10 +263,7 @@ pub fn s8_stale_is_harmless(t: &Transition<'_>) -> bool {
         Action::Env(Env::GraceElapsed) if before.phase != Phase::Draining => None,
         _ => return true,
     };
-    let not_held = |request| Answer {
-        to: Addressee::Request(request),
-        outcome: Outcome::NotHeld,
-    };
+    let not_held = |request| Answer { to: Addressee::Request(request), outcome: Outcome::NotHeld };
     before == t.after && t.outcomes.iter().copied().eq(asker.map(not_held))
 }
 
@@ -316,11 +271,7 @@ pub fn s8_stale_is_harmless(t: &Transition<'_>) -> bool {
 /// phase only moves forward.
 #[must_use]
 pub fn s9_shutdown(t: &Transition<'_>) -> bool {
-    let grants = || {
-        t.outcomes
-            .iter()
-            .any(|a| matches!(a.outcome, Outcome::Granted(_)))
-    };
+    let grants = || t.outcomes.iter().any(|a| matches!(a.outcome, Outcome::Granted(_)));
     t.before.phase <= t.after.phase
         && match t.after.phase {
             Phase::Open => true,
@@ -334,10 +285,7 @@ pub fn s9_shutdown(t: &Transition<'_>) -> bool {
 pub fn s10_bounded(t: &Transition<'_>) -> bool {
     let limits = t.after.limits;
     let within = t.after.entries.len() <= limits.names
-        && t.after
-            .entries
-            .values()
-            .all(|queue| queue.len() <= limits.waiters_per_name);
+        && t.after.entries.values().all(|queue| queue.len() <= limits.waiters_per_name);
     let at_limit = || match t.action {
         Action::Op(Op::Acquire { name, .. }) => match t.before.entries.get(name) {
             None => t.before.entries.len() >= limits.names,

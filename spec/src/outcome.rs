@@ -69,7 +69,7 @@ impl Outcome {
 
 impl Outcomes {
     /// All answers, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Answer> {
+    pub fn iter(&self) -> impl Iterator<Item = &Answer> + Clone {
         self.0.iter()
     }
 
@@ -87,10 +87,7 @@ impl Outcomes {
 
     /// Everything that `to` is told.
     pub fn to(&self, to: Addressee) -> impl Iterator<Item = Outcome> {
-        self.0
-            .iter()
-            .filter(move |answer| answer.to == to)
-            .map(|answer| answer.outcome)
+        self.0.iter().filter(move |answer| answer.to == to).map(|answer| answer.outcome)
     }
 
     /// Whether anybody is told `outcome`.
@@ -101,17 +98,11 @@ impl Outcomes {
 
     /// Adds that `request` is told `outcome`.
     pub fn tell(&mut self, request: RequestId, outcome: Outcome) {
-        self.0.push(Answer {
-            to: Addressee::Request(request),
-            outcome,
-        });
+        self.0.push(Answer { to: Addressee::Request(request), outcome });
     }
 
     /// Adds that the operator is told `outcome`.
     pub fn tell_operator(&mut self, outcome: Outcome) {
-        self.0.push(Answer {
-            to: Addressee::Operator,
-            outcome,
-        });
+        self.0.push(Answer { to: Addressee::Operator, outcome });
     }
 }

@@ -105,8 +105,5 @@ fn held(state: &crate::State) -> bool {
 }
 
 fn leased(state: &crate::State) -> bool {
-    state
-        .timers
-        .iter()
-        .any(|timer| matches!(timer, Timer::Lease(_)))
+    state.timers.iter().any(|timer| matches!(timer, Timer::Lease(_)))
 }

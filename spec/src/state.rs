@@ -58,10 +58,7 @@ pub struct Limits {
 
 impl Limits {
     /// No limit but memory.
-    pub const UNLIMITED: Self = Self {
-        names: usize::MAX,
-        waiters_per_name: usize::MAX,
-    };
+    pub const UNLIMITED: Self = Self { names: usize::MAX, waiters_per_name: usize::MAX };
 }
 
 impl State {
@@ -81,19 +78,14 @@ impl State {
     /// The token and hold of `name`, if it is held.
     #[must_use]
     pub fn holder_of(&self, name: Name) -> Option<(FencingToken, Hold)> {
-        self.holds
-            .iter()
-            .find(|(_, hold)| hold.name == name)
-            .map(|(token, hold)| (*token, *hold))
+        self.holds.iter().find(|(_, hold)| hold.name == name).map(|(token, hold)| (*token, *hold))
     }
 
     /// The token and hold of `request`, if it holds anything.
     #[must_use]
     pub fn hold_of(&self, request: RequestId) -> Option<(FencingToken, Hold)> {
         let mut holds = self.holds.iter();
-        holds
-            .find(|(_, hold)| hold.request == request)
-            .map(|(token, hold)| (*token, *hold))
+        holds.find(|(_, hold)| hold.request == request).map(|(token, hold)| (*token, *hold))
     }
 
     /// Where `request` waits: the name and the number of waiters before it.

@@ -24,12 +24,7 @@ pub fn step(state: &State, action: &Action) -> (State, Outcomes) {
 pub fn apply(state: &mut State, action: &Action) -> Outcomes {
     let mut told = Outcomes::default();
     match *action {
-        Action::Op(Op::Acquire {
-            request,
-            name,
-            wait,
-            lease,
-        }) => {
+        Action::Op(Op::Acquire { request, name, wait, lease }) => {
             state.acquire(&mut told, request, name, wait, lease);
         }
         Action::Op(Op::Cancel { request }) => state.cancel(&mut told, request),
@@ -67,14 +62,7 @@ impl State {
             }
             None => {
                 self.entries.entry(name).or_default();
-                self.grant(
-                    told,
-                    Hold {
-                        request,
-                        name,
-                        lease,
-                    },
-                );
+                self.grant(told, Hold { request, name, lease });
             }
             Some(_) if wait == Wait::No => told.tell(request, Outcome::Refused(Refusal::Busy)),
             Some(queue) if queue.len() >= self.limits.waiters_per_name => {
@@ -83,11 +71,7 @@ impl State {
             Some(queue) => {
                 let timed = wait == Wait::Bounded;
                 told.tell(request, Outcome::Queued { ahead: queue.len() });
-                queue.push_back(Waiter {
-                    request,
-                    timed,
-                    lease,
-                });
+                queue.push_back(Waiter { request, timed, lease });
                 if timed {
                     self.timers.insert(Timer::Wait(request));
                 }
@@ -118,14 +102,7 @@ impl State {
     /// has nothing to prolong, and is still held.
     fn renew(&mut self, told: &mut Outcomes, request: RequestId, token: FencingToken) {
         let held = self.is_held_by(request, token);
-        told.tell(
-            request,
-            if held {
-                Outcome::Renewed
-            } else {
-                Outcome::NotHeld
-            },
-        );
+        told.tell(request, if held { Outcome::Renewed } else { Outcome::NotHeld });
     }
 
     fn force_release(&mut self, told: &mut Outcomes, name: Name) {
@@ -179,9 +156,7 @@ impl State {
 /// The moves that actions are made of.
 impl State {
     fn is_held_by(&self, request: RequestId, token: FencingToken) -> bool {
-        self.holds
-            .get(&token)
-            .is_some_and(|hold| hold.request == request)
+        self.holds.get(&token).is_some_and(|hold| hold.request == request)
     }
 
     fn grant(&mut self, told: &mut Outcomes, hold: Hold) {
@@ -204,21 +179,10 @@ impl State {
     }
 
     fn hand_over(&mut self, told: &mut Outcomes, name: Name) {
-        match self
-            .entries
-            .get_mut(&name)
-            .and_then(alloc::collections::VecDeque::pop_front)
-        {
+        match self.entries.get_mut(&name).and_then(alloc::collections::VecDeque::pop_front) {
             Some(Waiter { request, lease, .. }) => {
                 self.timers.remove(&Timer::Wait(request));
-                self.grant(
-                    told,
-                    Hold {
-                        request,
-                        name,
-                        lease,
-                    },
-                );
+                self.grant(told, Hold { request, name, lease });
             }
             None => {
                 self.entries.remove(&name);

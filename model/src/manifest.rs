@@ -1,0 +1,201 @@
+//! The manifest: every run that is expected to come out in one way and no other.
+//!
+//! `manifest.toml` is read at compile time. A run that finds one state, transition or level more or
+//! less than the manifest says, or another set of goals, has failed, whatever its properties say: a
+//! search that was cut short looks exactly like that.
+
+use lockspace_spec::{Limits, REACHABLE};
+use serde::Deserialize;
+
+use crate::explorer::Explored;
+use crate::machine::Ids;
+use crate::plain::Plain;
+use crate::protocol::{Protocol, Symmetry};
+
+/// Every run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The runs, small ones first.
+    pub run: Vec<Run>,
+}
+
+/// One machine at one set of bounds, and what must be found there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Its name, unique in the manifest.
+    pub name: String,
+    /// When it is run.
+    pub level: Level,
+    /// Who runs it. All of them must find the same.
+    pub explorers: Vec<Explorer>,
+    /// How many clients there are.
+    pub clients: u16,
+    /// How many names they use.
+    pub names: u16,
+    /// With a bound on grants the machine is the plain one, else the protocol.
+    pub grants: Option<u64>,
+    /// The limit on names in use, if there is one.
+    pub most_names: Option<usize>,
+    /// The limit on the waiters of a name, if there is one.
+    pub most_waiters: Option<usize>,
+    /// What is exchangeable.
+    #[serde(default)]
+    pub symmetry: Exchangeable,
+    /// Whether progress is checked too.
+    #[serde(default)]
+    pub progress: bool,
+    /// Distinct states.
+    pub states: u64,
+    /// Transitions.
+    pub transitions: u64,
+    /// The longest of the shortest paths.
+    pub depth: u32,
+    /// The reachability goals that these bounds are too small for. All others must be shown.
+    pub unreached: Vec<String>,
+}
+
+/// When a run is run.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Always.
+    Quick,
+    /// When asked for.
+    Full,
+}
+
+/// Who runs a run.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Explorer {
+    /// Our own.
+    Packed,
+    /// stateright.
+    Stateright,
+}
+
+/// What is exchangeable, as the manifest writes it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exchangeable {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Clients.
+    Clients,
+    /// Clients, and names.
+    ClientsAndNames,
+}
+
+/// The machine of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyMachine {
+    /// With any number of acquires.
+    Protocol(Protocol),
+    /// With real tokens and a bound on grants.
+    Plain(Plain),
+}
+
+impl Manifest {
+    /// The manifest of this package.
+    ///
+    /// # Panics
+    /// If `manifest.toml` is not well formed, which a test would have shown.
+    #[must_use]
+    pub fn read() -> Self {
+        let manifest: Result<Self, _> = toml::from_str(include_str!("../manifest.toml"));
+        manifest.unwrap_or_else(|error| panic!("manifest.toml: {error}"))
+    }
+
+    /// The runs of `level` and of those below it.
+    pub fn up_to(&self, level: Level) -> impl Iterator<Item = &Run> {
+        self.run.iter().filter(move |run| run.level <= level)
+    }
+}
+
+impl Run {
+    /// The machine that it runs.
+    #[must_use]
+    pub fn machine(&self) -> AnyMachine {
+        match self.grants {
+            Some(grants) => AnyMachine::Plain(
+                Plain::new(self.clients, self.names, grants).limits(self.limits()),
+            ),
+            None => AnyMachine::Protocol(self.protocol()),
+        }
+    }
+
+    /// The protocol at its bounds.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        let symmetry = match self.symmetry {
+            Exchangeable::Nothing => Symmetry::None,
+            Exchangeable::Clients => Symmetry::Clients,
+            Exchangeable::ClientsAndNames => Symmetry::ClientsAndNames,
+        };
+        Protocol::new(self.clients, self.names, symmetry).limits(self.limits())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            names: self.most_names.unwrap_or(usize::MAX),
+            waiters_per_name: self.most_waiters.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The goals that it must show.
+    #[must_use]
+    pub fn goals(&self) -> Ids {
+        Ids::first(REACHABLE.len()).without(Ids::named(&REACHABLE, &self.unreached))
+    }
+
+    /// What it must find.
+    #[must_use]
+    pub fn expected(&self) -> Explored {
+        Explored {
+            states: self.states,
+            transitions: self.transitions,
+            depth: self.depth,
+            broken: Ids::NONE,
+            shown: self.goals(),
+        }
+    }
+
+    /// Its bounds, in words.
+    #[must_use]
+    pub fn bounds(&self) -> String {
+        let mut bounds = format!("{} clients, {} names", self.clients, self.names);
+        if let Some(names) = self.most_names {
+            bounds += &format!(", at most {names} in use");
+        }
+        if let Some(waiters) = self.most_waiters {
+            bounds += &format!(", at most {waiters} waiters each");
+        }
+        match self.grants {
+            Some(grants) => bounds += &format!(", {grants} grants"),
+            None => bounds += ", any number of acquires",
+        }
+        bounds
+            + match self.symmetry {
+                Exchangeable::Nothing => "",
+                Exchangeable::Clients => "; clients exchangeable",
+                Exchangeable::ClientsAndNames => "; clients and names exchangeable",
+            }
+    }
+
+    /// The chance that two different states were taken for one and something was missed, in words.
+    ///
+    /// The packed explorer compares the states themselves. stateright compares hashes of 64 bits, so
+    /// among n states some two collide with a probability of about n² / 2⁶⁵.
+    #[must_use]
+    pub fn collision(&self) -> String {
+        let states = self.states as f64;
+        let chance = states * states / 2f64.powi(65);
+        match self.explorers.contains(&Explorer::Stateright) {
+            true => format!("packed: none; stateright: about {chance:.0e}"),
+            false => "none: states are compared, not hashes".into(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Runs what the manifest lists and says whether it came out as expected. `cargo test` and
+//! `lockspace verify` both do no more than this.
+
+use std::time::{Duration, Instant};
+
+use crate::checker;
+use crate::defects::{DEFECTS, Defect};
+use crate::explorer::{Explored, explore};
+use crate::machine::{Ids, Machine};
+use crate::manifest::{AnyMachine, Explorer, Run};
+use crate::progress::{Graph, Stuck};
+
+/// The result of a run.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// What each explorer found and how long it took, in the manifest's order.
+    pub found: Vec<(Explorer, Explored, Duration)>,
+    /// What stands in the way of progress, if that was checked.
+    pub progress: Option<Vec<Stuck>>,
+    /// Everything that is not as the manifest says; empty if the run passed.
+    pub deviations: Vec<String>,
+}
+
+/// Runs `run` over `threads` threads. `progress` is told what has been found as it goes on.
+pub fn verify(run: &Run, threads: usize, mut progress: impl FnMut(&Explored)) -> Verified {
+    let mut verified = Verified { found: Vec::new(), progress: None, deviations: Vec::new() };
+    for explorer in &run.explorers {
+        let begun = Instant::now();
+        let explored = match run.machine() {
+            AnyMachine::Protocol(machine) => {
+                explore_with(*explorer, machine, run.goals(), threads, &mut progress)
+            }
+            AnyMachine::Plain(machine) => {
+                explore_with(*explorer, machine, run.goals(), threads, &mut progress)
+            }
+        };
+        verified.found.push((*explorer, explored, begun.elapsed()));
+        let expected = run.expected();
+        if explored != expected {
+            let deviation = format!("{explorer:?} found {explored:?}, expected {expected:?}");
+            verified.deviations.push(deviation);
+        }
+    }
+    if run.progress {
+        let stuck = Graph::of(run.protocol()).stuck();
+        verified.deviations.extend(stuck.iter().map(|stuck| format!("{stuck:?}")));
+        verified.progress = Some(stuck);
+    }
+    verified
+}
+
+fn explore_with(
+    explorer: Explorer,
+    machine: impl Machine + Send + 'static,
+    goals: Ids,
+    threads: usize,
+    progress: impl FnMut(&Explored),
+) -> Explored {
+    match explorer {
+        Explorer::Packed => explore(&machine, threads, goals, progress),
+        Explorer::Stateright => checker::check(machine, goals),
+    }
+}
+
+/// The length of the defect's shortest counterexample.
+///
+/// # Errors
+/// Why the defect is not refuted, or why that would mean nothing.
+pub fn refute(defect: &Defect) -> Result<usize, String> {
+    let goals = Ids::NONE;
+    let correct = explore(&defect.correct(), 1, goals, |_| ());
+    if !correct.broken.is_empty() {
+        return Err("the correct design fails at the same bounds".into());
+    }
+    match defect.story() {
+        Some(story) => Ok(story.length()),
+        None => Err(format!("no counterexample breaks {}", defect.breaks)),
+    }
+}
+
+/// Every defect with the result of [`refute`].
+pub fn refute_all() -> impl Iterator<Item = (&'static Defect, Result<usize, String>)> {
+    DEFECTS.iter().map(|defect| (defect, refute(defect)))
+}
