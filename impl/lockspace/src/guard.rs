@@ -11,6 +11,7 @@ use lockspace_spec::FencingToken;
 use crate::engine::{Effects, HoldKey, Released};
 use crate::error::{LostHold, RenewError};
 use crate::name::LockName;
+use crate::record::{self, Taped};
 use crate::space::Shared;
 use crate::sync::Arc;
 
@@ -34,6 +35,7 @@ pub struct Guard<'a> {
     /// `None` once released.
     space: Option<Handle<'a>>,
     hold: HoldKey,
+    request: Taped,
 }
 
 enum Handle<'a> {
@@ -53,8 +55,8 @@ impl std::ops::Deref for Handle<'_> {
 }
 
 impl<'a> Guard<'a> {
-    pub(crate) fn new(space: &'a Shared, hold: HoldKey) -> Self {
-        Self { space: Some(Handle::Borrowed(space)), hold }
+    pub(crate) fn new(space: &'a Shared, hold: HoldKey, request: Taped) -> Self {
+        Self { space: Some(Handle::Borrowed(space)), hold, request }
     }
 
     fn space(&self) -> &Shared {
@@ -106,9 +108,12 @@ impl<'a> Guard<'a> {
         if lease.is_zero() {
             return Err(RenewError::ZeroLease { name: self.name() });
         }
+        let space = self.space();
+        let call = space.tape().invoke(|| record::renew(self.request));
         let mut effects = Effects::default();
-        let renewed = self.space().engine().renew(self.hold, lease, &mut effects);
-        self.space().carry_out(&mut effects);
+        let renewed = space.engine().renew(self.hold, lease, &mut effects);
+        space.carry_out(&mut effects);
+        space.tape().returned(call, || record::renewed(&renewed));
         renewed.map_err(|(name, reason)| self.lost_hold(name, reason).into())
     }
 
@@ -127,7 +132,7 @@ impl<'a> Guard<'a> {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind and loses nothing: a later call tells of the same loss.
     pub fn lost(&self) -> LostFuture<'_> {
-        LostFuture { ended: EndFuture::new(self.space(), self.hold) }
+        LostFuture { ended: EndFuture::new(self.space(), self.hold), request: self.request }
     }
 
     /// Releases the name, and says whether it was still held.
@@ -162,15 +167,17 @@ impl<'a> Guard<'a> {
             }
         };
         space.disown(self.hold);
-        Guard { space: Some(Handle::Owned(space)), hold: self.hold }
+        Guard { space: Some(Handle::Owned(space)), hold: self.hold, request: self.request }
     }
 
     #[inline]
     fn end(&mut self) -> Option<Released> {
         let space = self.space.take()?;
+        let call = space.tape().invoke(|| record::release(self.request));
         let mut effects = Effects::default();
         let released = space.engine().release(self.hold, &mut effects);
         space.carry_out(&mut effects);
+        space.tape().returned(call, || record::released(&released));
         Some(released)
     }
 
@@ -196,6 +203,7 @@ impl fmt::Debug for Guard<'_> {
 #[must_use = "futures do nothing unless polled"]
 pub struct LostFuture<'a> {
     ended: EndFuture<'a>,
+    request: Taped,
 }
 
 impl Future for LostFuture<'_> {
@@ -206,6 +214,7 @@ impl Future for LostFuture<'_> {
         let EndFuture { space, hold, .. } = self.ended;
         let (name, reason) =
             space.engine().loss_of(hold).expect("a hold that ends while its guard lives is lost");
+        space.tape().lost(self.request, reason);
         Poll::Ready(LostHold { name, token: hold.token, reason })
     }
 }

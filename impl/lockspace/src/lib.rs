@@ -29,6 +29,8 @@
 //! S5 no residue, S6 no stray timer, S7 no lost wake-up, S8 stale is harmless, S9 shutdown, S10 bounded,
 //! L1 to L4 progress) are those of the specification, the package `lockspace-spec`.
 //!
+//! What users ask and are told can be [recorded](Builder::recorder), and the history judged afterwards.
+//!
 //! # What is not promised
 //! A lock cannot stop code that does not look: a holder whose hold was lost (its lease ended, an operator
 //! forced it, a shutdown revoked it) may run on until it next looks or yields. Where that matters, let the
@@ -42,6 +44,7 @@ mod guard;
 mod health;
 mod name;
 mod reaper;
+mod record;
 mod request;
 mod runtime;
 mod section;
@@ -62,5 +65,7 @@ pub use section::SectionOptions;
 pub use shutdown::ClosedFuture;
 pub use space::{Builder, LockSpace};
 
+#[doc(no_inline)]
+pub use lockspace_spec::history::Recorder;
 #[doc(no_inline)]
 pub use lockspace_spec::{FencingToken, Loss, Phase, Refusal};

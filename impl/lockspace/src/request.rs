@@ -11,6 +11,7 @@ use crate::engine::{Acquired, Ask, Effects, Patience, WaitKey};
 use crate::error::AcquireError;
 use crate::guard::Guard;
 use crate::name::LockName;
+use crate::record::{self, Taped};
 use crate::runtime::{self, Budget, Owner};
 use crate::space::Shared;
 use crate::sync::with_parker;
@@ -87,8 +88,8 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// # Errors
     /// [`AcquireError::Busy`] if the name is held, and whatever else rules the request out.
     pub fn try_now(self) -> Result<Guard<'s>, AcquireError> {
-        let acquired = self.ask(Patience::No, None)?;
-        self.answer(acquired)
+        let (acquired, call) = self.ask(Patience::No, None)?;
+        self.answer(acquired, call)
     }
 
     /// Waits as a thread does, without a runtime.
@@ -107,16 +108,15 @@ impl<'s, 'n> Acquire<'s, 'n> {
                 Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
                 Patience::No => Patience::No,
             };
-            let key = match self.ask(patience, owner)? {
-                Acquired::Queued(key) => key,
-                acquired => return self.answer(acquired),
+            let mut waiting = match self.ask(patience, owner)? {
+                (Acquired::Queued(key), call) => Waiting::new(self.space, key, call),
+                (acquired, call) => return self.answer(acquired, call),
             };
-            let mut waiting = Waiting { space: self.space, key: Some(key) };
             runtime::assert_may_block();
             let deadline = self.wait_timeout.and_then(clock::deadline);
             loop {
                 if let Poll::Ready(acquired) = waiting.poll(waker) {
-                    return self.answer(acquired);
+                    return self.answer(acquired, waiting.call);
                 }
                 match deadline {
                     None => parker.park(),
@@ -135,7 +135,11 @@ impl<'s, 'n> Acquire<'s, 'n> {
     }
 
     #[inline]
-    fn ask(&self, patience: Patience<'_>, owner: Option<Owner>) -> Result<Acquired, AcquireError> {
+    fn ask(
+        &self,
+        patience: Patience<'_>,
+        owner: Option<Owner>,
+    ) -> Result<(Acquired, Taped), AcquireError> {
         LockName::check(self.name)?;
         if self.lease == Some(Duration::ZERO) {
             return Err(AcquireError::ZeroLease { name: self.lock_name() });
@@ -148,23 +152,26 @@ impl<'s, 'n> Acquire<'s, 'n> {
             label: self.label,
             owner,
         };
+        let call = self.space.tape().invoke(|| record::acquire(&ask, self.wait_timeout));
         let mut effects = Effects::default();
         let acquired = self.space.engine().acquire(&ask, &mut effects);
         self.space.carry_out(&mut effects);
-        Ok(acquired)
+        Ok((acquired, call))
     }
 
     #[inline]
-    fn answer(&self, acquired: Acquired) -> Result<Guard<'s>, AcquireError> {
-        match acquired {
-            Acquired::Granted(hold) => Ok(Guard::new(self.space, hold)),
+    fn answer(&self, acquired: Acquired, call: Taped) -> Result<Guard<'s>, AcquireError> {
+        let answer = match acquired {
+            Acquired::Granted(hold) => Ok(Guard::new(self.space, hold, call)),
             Acquired::Refused(refusal) => {
                 let wait_timeout = self.wait_timeout.unwrap_or_default();
                 Err(AcquireError::refused(refusal, self.lock_name(), wait_timeout))
             }
             Acquired::SelfWait => Err(AcquireError::SelfWait { name: self.lock_name() }),
             Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
-        }
+        };
+        self.space.tape().returned(call, || record::acquired(acquired));
+        answer
     }
 
     fn lock_name(&self) -> LockName {
@@ -206,21 +213,21 @@ impl<'s> Future for AcquireFuture<'s, '_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let budget = ready!(Budget::poll(cx));
         let request = self.request;
-        let acquired = match &mut self.waiting {
-            Some(waiting) => ready!(waiting.poll(cx.waker())),
+        let (acquired, call) = match &mut self.waiting {
+            Some(waiting) => (ready!(waiting.poll(cx.waker())), waiting.call),
             None => {
                 let owner = request.space.detects_self_wait().then(Owner::task).flatten();
                 match request.ask(request.patience(cx.waker()), owner)? {
-                    Acquired::Queued(key) => {
-                        self.waiting = Some(Waiting { space: request.space, key: Some(key) });
+                    (Acquired::Queued(key), call) => {
+                        self.waiting = Some(Waiting::new(request.space, key, call));
                         return Poll::Pending;
                     }
-                    acquired => acquired,
+                    decided => decided,
                 }
             }
         };
         budget.spend();
-        Poll::Ready(request.answer(acquired))
+        Poll::Ready(request.answer(acquired, call))
     }
 }
 
@@ -229,9 +236,15 @@ struct Waiting<'s> {
     space: &'s Shared,
     /// `None` once the answer has been seen.
     key: Option<WaitKey>,
+    call: Taped,
 }
 
-impl Waiting<'_> {
+impl<'s> Waiting<'s> {
+    fn new(space: &'s Shared, key: WaitKey, call: Taped) -> Self {
+        space.tape().queued(call, || space.engine().ticket_of(key));
+        Self { space, key: Some(key), call }
+    }
+
     fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
         let key = self.key.expect("polled after it was answered");
         let mut effects = Effects::default();
@@ -256,9 +269,11 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
+            let call = self.space.tape().invoke(|| record::cancel(self.call));
             let mut effects = Effects::default();
             self.space.engine().cancel(key, &mut effects);
             self.space.carry_out(&mut effects);
+            self.space.tape().returned(call, record::cancelled);
         }
     }
 }

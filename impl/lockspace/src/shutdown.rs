@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::engine::{Effects, ShutdownReport};
+use crate::record;
 use crate::runtime;
 use crate::space::{LockSpace, Shared};
 use crate::sync::with_parker;
@@ -44,9 +45,12 @@ impl LockSpace {
 
     /// Begins to shut down, and does not wait. See [`shutdown`](Self::shutdown).
     pub fn begin_shutdown(&self, grace: Duration) {
+        let space = self.shared();
+        let call = space.tape().invoke(|| record::shutdown(grace));
         let mut effects = Effects::default();
-        self.shared().engine().shutdown(grace, &mut effects);
-        self.shared().carry_out(&mut effects);
+        space.engine().shutdown(grace, &mut effects);
+        space.carry_out(&mut effects);
+        space.tape().returned(call, record::began);
     }
 
     /// Waits until the lockspace is closed by a shutdown; for ever, if nobody begins one.
@@ -125,6 +129,9 @@ impl Future for ClosedFuture<'_> {
         let space = self.space;
         let closed = space.engine().poll_closed(&mut self.id, cx.waker(), &mut effects);
         space.carry_out(&mut effects);
+        if closed.is_ready() {
+            space.tape().closed();
+        }
         closed
     }
 }

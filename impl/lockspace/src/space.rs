@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use lockspace_spec::history::Recorder;
 use lockspace_spec::{FencingToken, Phase};
 
 use crate::engine::{Audit, Effects, Engine, HoldKey, Setup, Snapshot, Stats};
@@ -11,6 +12,7 @@ use crate::guard::{EndFuture, Guard};
 use crate::health::{Health, HealthLimits};
 use crate::name::{LockName, NameError};
 use crate::reaper::Reaper;
+use crate::record::{self, Tape};
 use crate::request::Acquire;
 use crate::runtime;
 use crate::sync::{Arc, Weak};
@@ -29,6 +31,7 @@ pub struct LockSpace {
 /// What all handles, guards and futures of a lockspace share.
 pub(crate) struct Shared {
     engine: Engine,
+    tape: Tape,
     me: Weak<Shared>,
     detect_self_wait: bool,
     health_limits: HealthLimits,
@@ -37,6 +40,10 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(crate) fn tape(&self) -> &Tape {
+        &self.tape
     }
 
     /// Wakes whom an action wants woken, and sees that the timers are served.
@@ -198,9 +205,12 @@ impl LockSpace {
     /// ```
     pub fn force_release(&self, name: &str) -> Result<Option<FencingToken>, NameError> {
         LockName::check(name)?;
+        let space = &*self.shared;
+        let call = space.tape.invoke(|| record::force_release(name));
         let mut effects = Effects::default();
-        let token = self.shared.engine.force_release(name, &mut effects);
-        self.shared.carry_out(&mut effects);
+        let token = space.engine.force_release(name, &mut effects);
+        space.carry_out(&mut effects);
+        space.tape.returned(call, || record::force_released(token));
         Ok(token)
     }
 
@@ -270,12 +280,13 @@ impl fmt::Debug for LockSpace {
 ///     .build();
 /// assert!(space.health().is_well());
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Builder {
     setup: Setup,
     detect_self_wait: bool,
     health_limits: HealthLimits,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl Default for Builder {
@@ -287,7 +298,7 @@ impl Default for Builder {
             max_waiters_per_name: None,
             timing: false,
         };
-        Self { setup, detect_self_wait: false, health_limits: HealthLimits::new() }
+        Self { setup, detect_self_wait: false, health_limits: HealthLimits::new(), recorder: None }
     }
 }
 
@@ -336,6 +347,15 @@ impl Builder {
         self
     }
 
+    /// Has everything that users ask and are told written down by `recorder`, to be judged afterwards:
+    /// acquires (with their place in the queue and their answer), cancels, releases, renewals, forced
+    /// releases, shutdown, and the losses that [`Guard::lost`] tells. Off by default, and then next to
+    /// free. The package `lockspace-history` has recorders and the judge.
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
     /// How many shards the table has, rounded up to a power of two between 1 and 65,536. The default,
     /// 16 for each core, suits all but the extremes; names in different shards never meet.
     pub fn shards(mut self, shards: usize) -> Self {
@@ -348,10 +368,22 @@ impl Builder {
     pub fn build(self) -> LockSpace {
         let shared = Arc::new_cyclic(|me| Shared {
             engine: Engine::new(&self.setup),
+            tape: Tape::new(self.recorder),
             me: me.clone(),
             detect_self_wait: self.detect_self_wait,
             health_limits: self.health_limits,
         });
         LockSpace { shared }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("setup", &self.setup)
+            .field("detect_self_wait", &self.detect_self_wait)
+            .field("health_limits", &self.health_limits)
+            .field("recorder", &self.recorder.is_some())
+            .finish()
     }
 }

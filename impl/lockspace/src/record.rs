@@ -1,0 +1,188 @@
+//! Recording: what users ask and are told, for a [`Recorder`] that somebody has set.
+//!
+//! Without one, an operation pays a branch that always goes the same way. With one, each operation is
+//! told in one place: a call is invoked before the engine is asked and returned after it has answered,
+//! with no lock held. See the package `lockspace-history` for writing histories down and judging them.
+//!
+//! What this file must not do: change what an operation does.
+
+use std::fmt;
+use std::time::Duration;
+
+use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Return, Ticket, What};
+use lockspace_spec::{FencingToken, Grace, Lease, Loss, Wait};
+
+use crate::clock::Stopwatch;
+use crate::engine::{Acquired, Ask, Patience, Released};
+use crate::name::LockName;
+use crate::sync::{Arc, AtomicUsize, Ordering};
+
+/// Where the events of a lockspace go: nowhere, unless a recorder was set.
+pub(crate) struct Tape(Option<Box<Running>>);
+
+struct Running {
+    recorder: Arc<dyn Recorder>,
+    stopwatch: Stopwatch,
+    process: u64,
+    /// The number of the latest call. A plain counter that orders nothing, so relaxed.
+    calls: AtomicUsize,
+}
+
+/// Which call is being recorded; [`OFF`] where none is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taped(u64);
+
+const OFF: Taped = Taped(0);
+
+impl Tape {
+    pub(crate) fn new(recorder: Option<Arc<dyn Recorder>>) -> Self {
+        let running = |recorder| {
+            Box::new(Running {
+                recorder,
+                stopwatch: Stopwatch::start(),
+                process: u64::from(std::process::id()),
+                calls: AtomicUsize::new(0),
+            })
+        };
+        Self(recorder.map(running))
+    }
+
+    /// A call is about to begin.
+    #[inline]
+    pub(crate) fn invoke(&self, call: impl FnOnce() -> Call) -> Taped {
+        match &self.0 {
+            None => OFF,
+            Some(running) => running.invoke(call()),
+        }
+    }
+
+    /// A call has ended.
+    #[inline]
+    pub(crate) fn returned(&self, call: Taped, how: impl FnOnce() -> Return) {
+        if let Some(running) = &self.0 {
+            running.tell(What::Return(CallId(call.0), how()));
+        }
+    }
+
+    /// An acquire stands in the queue, with the ticket that is looked up.
+    #[inline]
+    pub(crate) fn queued(&self, call: Taped, ticket: impl FnOnce() -> u64) {
+        if let Some(running) = &self.0 {
+            running.tell(What::Queued(CallId(call.0), Ticket(ticket())));
+        }
+    }
+
+    /// A holder is told that its hold is lost.
+    #[inline]
+    pub(crate) fn lost(&self, request: Taped, why: Loss) {
+        if let Some(running) = &self.0 {
+            running.tell(What::Lost(CallId(request.0), why));
+        }
+    }
+
+    /// Somebody is told that the lockspace is closed.
+    #[inline]
+    pub(crate) fn closed(&self) {
+        if let Some(running) = &self.0 {
+            running.tell(What::Closed);
+        }
+    }
+}
+
+impl Running {
+    #[cold]
+    fn invoke(&self, call: Call) -> Taped {
+        let id = self.calls.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        self.tell(What::Invoke(CallId(id), call));
+        Taped(id)
+    }
+
+    #[cold]
+    fn tell(&self, what: What) {
+        self.recorder.record(Event {
+            at: self.stopwatch.nanoseconds(),
+            process: self.process,
+            what,
+        });
+    }
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "on" } else { "off" })
+    }
+}
+
+// What a call asks and how it ended, in the words of a history.
+
+pub(crate) fn acquire(ask: &Ask<'_>, wait_timeout: Option<Duration>) -> Call {
+    let wait = match (ask.patience, wait_timeout) {
+        (Patience::No, _) => Wait::No,
+        (Patience::Queue { .. }, Some(_)) => Wait::Bounded,
+        (Patience::Queue { .. }, None) => Wait::Unbounded,
+    };
+    let lease = match ask.lease {
+        Some(_) => Lease::Bounded,
+        None => Lease::Unbounded,
+    };
+    Call::Acquire { name: ask.name.into(), wait, lease }
+}
+
+pub(crate) fn acquired(acquired: Acquired) -> Return {
+    match acquired {
+        Acquired::Granted(hold) => Return::Done(Done::Granted(Some(hold.token))),
+        Acquired::Refused(refusal) => Return::NotDone(NotDone::Refused(refusal)),
+        Acquired::SelfWait => Return::NotDone(NotDone::RuledOut),
+        Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
+    }
+}
+
+pub(crate) fn cancel(request: Taped) -> Call {
+    Call::Cancel { request: CallId(request.0) }
+}
+
+pub(crate) fn cancelled() -> Return {
+    Return::Done(Done::Cancelled)
+}
+
+pub(crate) fn release(request: Taped) -> Call {
+    Call::Release { request: CallId(request.0) }
+}
+
+pub(crate) fn released(released: &Released) -> Return {
+    match released {
+        Released::Released => Return::Done(Done::Released(None)),
+        Released::Lost(_, why) => Return::NotDone(NotDone::Lost(*why)),
+    }
+}
+
+pub(crate) fn renew(request: Taped) -> Call {
+    Call::Renew { request: CallId(request.0) }
+}
+
+pub(crate) fn renewed(renewed: &Result<(), (LockName, Loss)>) -> Return {
+    match renewed {
+        Ok(()) => Return::Done(Done::Renewed),
+        Err((_, why)) => Return::NotDone(NotDone::Lost(*why)),
+    }
+}
+
+pub(crate) fn force_release(name: &str) -> Call {
+    Call::ForceRelease { name: name.into() }
+}
+
+pub(crate) fn force_released(token: Option<FencingToken>) -> Return {
+    match token {
+        Some(_) => Return::Done(Done::Released(token)),
+        None => Return::NotDone(NotDone::NotHeld),
+    }
+}
+
+pub(crate) fn shutdown(grace: Duration) -> Call {
+    let at_once = grace.is_zero();
+    Call::Shutdown { grace: if at_once { Grace::No } else { Grace::Bounded } }
+}
+
+pub(crate) fn began() -> Return {
+    Return::Done(Done::Began)
+}
