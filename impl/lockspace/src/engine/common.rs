@@ -46,12 +46,12 @@ pub(crate) struct Common {
     /// Names in use; counted only where `max_names` limits them. A plain counter: it orders nothing,
     /// and no other memory is read because of it, so all accesses are relaxed.
     names: AtomicUsize,
-    /// A [`Phase`], as a number that only grows. Written under `drain`, with Release; read under a shard
-    /// lock, with Acquire, so that whoever saw the shutdown begin sees what began it.
+    /// A [`Phase`], as a number that only grows. Written under `drain`, with Release; read by every
+    /// action first of all, under its shard's lock, with Acquire, so that whoever heeds a shutdown sees
+    /// the `drain` that it has prepared.
     ///
-    /// A grant that read `Open` just before the write is older than the shutdown; the sweep, which
-    /// locks that shard later, counts its hold. Whoever locks a shard after the sweep reads what the
-    /// sweep had written before.
+    /// An action that read `Open` is older than the shutdown, whatever it does afterwards; the sweep,
+    /// which locks its shard later, counts the hold that it may have made.
     phase: AtomicU8,
 }
 

@@ -3,8 +3,8 @@
 //! The engine is synchronous and knows no runtime. Each method is one action of the protocol: it locks
 //! one shard, does the whole action, unlocks, and returns what is left to do ([`Effects`]). Because an
 //! action is one critical section, the engine's steps are the specification's steps. Two actions of the
-//! protocol concern all names, and take the shards one after the other: the beginning of a shutdown and
-//! the end of its grace; [`Common::phase`] makes their order come out right.
+//! protocol concern all names: the beginning of a shutdown, which takes effect when [`Common::phase`]
+//! changes, because every shard heeds it first; and the end of its grace, which revokes hold by hold.
 //!
 //! What this module must not do: spawn, sleep, wake under a lock, or call the specification's `step`.
 //! It is the part that loom explores (`--cfg lockspace_loom`).

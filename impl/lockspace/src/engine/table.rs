@@ -85,7 +85,7 @@ pub(super) struct Table {
     /// The token of the next grant. Shards count in steps of their number, each from its own offset, so
     /// no two ever give the same one and nothing is shared (upholds S2).
     next_token: u64,
-    /// Whether a shutdown has gone through this shard; its holds are then counted by the drain.
+    /// Whether this shard has heard of a shutdown; its holds are then counted by the drain.
     swept: bool,
 }
 
@@ -112,7 +112,8 @@ impl Table {
         effects: &mut Effects,
         ask: &Ask<'_>,
     ) -> Acquired {
-        if common.phase() != Phase::Open {
+        self.heed_shutdown(common, effects);
+        if self.swept {
             self.counters.refused_shutting_down += 1;
             return Acquired::Refused(Refusal::ShuttingDown); // upholds S9
         }
@@ -181,6 +182,7 @@ impl Table {
         slot: u32,
         waker: &Waker,
     ) -> Poll<Acquired> {
+        self.heed_shutdown(common, effects);
         let waiter = &mut self.waiters[slot as usize];
         let answer = match waiter.state {
             WaiterState::Queued { .. } => {
@@ -201,6 +203,7 @@ impl Table {
     /// The future is dropped, or a blocked thread gives up: leave the queue, or pass the unseen grant
     /// on (upholds S7). Either way the slot is free afterwards.
     pub(super) fn cancel(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+        self.heed_shutdown(common, effects);
         match self.waiters[slot as usize].state {
             WaiterState::Queued { .. } => {
                 self.unlink(common, effects, slot);
@@ -218,6 +221,7 @@ impl Table {
     /// A blocked thread's own wait timeout ends: as [`wait_elapsed`](Self::wait_elapsed), for a waiter
     /// that has no timer here.
     pub(super) fn give_up(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+        self.heed_shutdown(common, effects);
         if matches!(self.waiters[slot as usize].state, WaiterState::Queued { .. }) {
             self.time_out(common, effects, slot);
         }
@@ -231,6 +235,7 @@ impl Table {
         slot: u32,
         now: Tick,
     ) {
+        self.heed_shutdown(common, effects);
         let due = self.waiters.get(slot as usize).is_some_and(
             |waiter| matches!(waiter.state, WaiterState::Queued { wait_end, .. } if wait_end <= now),
         );
@@ -247,6 +252,7 @@ impl Table {
         effects: &mut Effects,
         hold: HoldKey,
     ) -> Released {
+        self.heed_shutdown(common, effects);
         if self.is_held(hold) {
             self.counters.released += 1;
             self.end_hold(common, effects, hold.entry, Ended::ByItself);
@@ -291,6 +297,7 @@ impl Table {
         hold: HoldKey,
         now: Tick,
     ) {
+        self.heed_shutdown(common, effects);
         if self.is_held(hold) && self.entries[hold.entry].lease_end <= now {
             self.counters.lost_lease_elapsed += 1;
             self.lose(common, effects, hold.entry, Loss::LeaseElapsed, Ended::ByItself);
@@ -305,6 +312,7 @@ impl Table {
         name: &str,
         hash: u64,
     ) -> Option<FencingToken> {
+        self.heed_shutdown(common, effects);
         let entry = self.entries.find(name, hash)?;
         let token = FencingToken(self.entries[entry].token);
         self.counters.lost_forced += 1;
@@ -312,8 +320,17 @@ impl Table {
         Some(token)
     }
 
-    /// A shutdown goes through: every waiter is answered, every hold counted (upholds S9). Going
-    /// through again does nothing.
+    /// A shard that has not heard of a shutdown hears of it before it does anything else. So a shutdown
+    /// takes effect on all names at once: at the moment when the phase changes (upholds S9).
+    #[inline]
+    fn heed_shutdown(&mut self, common: &Common, effects: &mut Effects) {
+        if !self.swept && common.phase() != Phase::Open {
+            self.sweep(common, effects);
+        }
+    }
+
+    /// A shutdown goes through: every waiter is answered, every hold counted. Going through again does
+    /// nothing.
     pub(super) fn sweep(&mut self, common: &Common, effects: &mut Effects) {
         if self.swept {
             return;
@@ -399,12 +416,7 @@ impl Table {
 
     /// The entry's hold has ended, and somebody waits: the first waiter holds it now (upholds S3, S7).
     fn hand_over(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
-        if common.phase() != Phase::Open {
-            // A shutdown has begun and not come by here: nothing may be granted (upholds S9).
-            let cancelled = self.refuse_waiters(common, effects, entry);
-            common.drain.lock().swept(0, cancelled);
-            return self.remove_entry(common, entry);
-        }
+        debug_assert!(!self.swept, "nobody waits in a shard that has heard of a shutdown (S9)");
         let head = self.entries[entry].head;
         let lease = self.unlink(common, effects, head);
         let detail = self.take_wait_detail(head).map(|mut detail| {
