@@ -1,4 +1,4 @@
-//! The first explorer: [stateright](::stateright), and the only file that names it.
+//! The first explorer: [stateright], and the only file that names it.
 //!
 //! What stateright cannot do decides how it is used here:
 //!

@@ -33,7 +33,7 @@ pub struct Explored {
 }
 
 /// Explores `machine` over `threads` threads, to the end or through the level in which a safety
-/// property first breaks, and looks out for the `wanted` goals. `progress` is told after each level.
+/// property first breaks, and looks out for the `wanted` goals. `progress` is told now and then.
 pub fn explore<M: Machine>(
     machine: &M,
     threads: usize,
@@ -46,27 +46,29 @@ pub fn explore<M: Machine>(
     let mut level = vec![first];
     let mut found = Explored { states: 1, ..Explored::default() };
     loop {
-        let still_wanted = wanted.without(found.shown);
-        let parts = expand(machine, threads, &level, &visited, still_wanted);
-        level = Vec::with_capacity(parts.iter().map(|part| part.fresh.len()).sum());
-        for mut part in parts {
-            found.transitions += part.transitions;
-            found.broken = found.broken.union(part.broken);
-            found.shown = found.shown.union(part.shown);
-            level.append(&mut part.fresh);
+        let mut fresh = Vec::new();
+        for slice in level.chunks(SLICE) {
+            let still_wanted = wanted.without(found.shown);
+            for mut part in expand(machine, threads, slice, &visited, still_wanted) {
+                found.states += part.fresh.len() as u64;
+                found.transitions += part.transitions;
+                found.broken = found.broken.union(part.broken);
+                found.shown = found.shown.union(part.shown);
+                fresh.append(&mut part.fresh);
+            }
+            progress(&found);
         }
-        found.states += level.len() as u64;
-        if !level.is_empty() || !found.broken.is_empty() {
+        if !fresh.is_empty() || !found.broken.is_empty() {
             found.depth += 1;
         }
-        progress(&found);
-        if level.is_empty() || !found.broken.is_empty() {
+        if fresh.is_empty() || !found.broken.is_empty() {
             return found;
         }
+        level = fresh;
     }
 }
 
-/// What one thread found in one level.
+/// What one thread found in one slice of a level.
 struct Part<Key> {
     fresh: Vec<Key>,
     transitions: u64,
@@ -74,13 +76,16 @@ struct Part<Key> {
     shown: Ids,
 }
 
+/// States of a level between two reports of progress.
+const SLICE: usize = 1 << 20;
+
 /// States that a thread takes at a time.
 const CHUNK: usize = 256;
 
 fn expand<M: Machine>(
     machine: &M,
     threads: usize,
-    level: &[M::Key],
+    slice: &[M::Key],
     visited: &Visited<M::Key>,
     wanted: Ids,
 ) -> Vec<Part<M::Key>> {
@@ -92,7 +97,7 @@ fn expand<M: Machine>(
         let mut actions = Vec::new();
         loop {
             let start = claimed.fetch_add(CHUNK, Ordering::Relaxed);
-            let Some(rest) = level.get(start..) else {
+            let Some(rest) = slice.get(start..) else {
                 return part;
             };
             for key in rest.iter().take(CHUNK) {
@@ -106,7 +111,7 @@ fn expand<M: Machine>(
                         Next::Broken(ids) => part.broken = part.broken.union(ids),
                         Next::Sound { to, shown } => {
                             part.shown = part.shown.union(shown);
-                            if visited.insert(&to) {
+                            if to != *key && visited.insert(&to) {
                                 part.fresh.push(to);
                             }
                         }
@@ -115,7 +120,7 @@ fn expand<M: Machine>(
             }
         }
     };
-    if threads <= 1 || level.len() <= CHUNK {
+    if threads <= 1 || slice.len() <= CHUNK {
         return vec![work()];
     }
     std::thread::scope(|scope| {

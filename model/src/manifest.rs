@@ -167,21 +167,21 @@ impl Run {
     #[must_use]
     pub fn bounds(&self) -> String {
         let mut bounds = format!("{} clients, {} names", self.clients, self.names);
-        if let Some(names) = self.most_names {
-            bounds += &format!(", at most {names} in use");
-        }
-        if let Some(waiters) = self.most_waiters {
-            bounds += &format!(", at most {waiters} waiters each");
-        }
-        match self.grants {
-            Some(grants) => bounds += &format!(", {grants} grants"),
-            None => bounds += ", any number of acquires",
+        let limits = [
+            (self.grants, "grants"),
+            (self.most_names.map(|names| names as u64), "names in use"),
+            (self.most_waiters.map(|waiters| waiters as u64), "waiters a name"),
+        ];
+        for (limit, of) in limits {
+            if let Some(limit) = limit {
+                bounds += &format!(", at most {limit} {of}");
+            }
         }
         bounds
             + match self.symmetry {
                 Exchangeable::Nothing => "",
-                Exchangeable::Clients => "; clients exchangeable",
-                Exchangeable::ClientsAndNames => "; clients and names exchangeable",
+                Exchangeable::Clients => ", clients alike",
+                Exchangeable::ClientsAndNames => ", clients and names alike",
             }
     }
 

@@ -21,12 +21,12 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 #[test]
-fn progress_is_reported_level_by_level_and_ends_with_the_result() {
+fn progress_is_reported_for_every_level_and_ends_with_all_transitions() {
     let mut levels = Vec::new();
     let found = explore(&Protocol::new(3, 1, Symmetry::None), 2, Ids::NONE, |level| {
         levels.push(*level);
     });
-    assert_eq!(levels.last(), Some(&found));
+    assert!(levels.last().is_some_and(|last| last.transitions == found.transitions));
     assert!(levels.is_sorted_by_key(|level| (level.depth, level.states)));
     assert_eq!(levels.len(), found.depth as usize + 1);
 }
