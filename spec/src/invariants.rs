@@ -72,7 +72,8 @@ pub const SAFETY: [Property; 10] = [
     Property {
         id: "S6",
         name: "no stray timer",
-        sentence: "armed timers = bounded waits in the queue + leases of current holds + the grace while draining",
+        sentence: "armed timers = bounded waits in the queue + leases of current holds \
+                   + the grace while draining",
         holds: s6_no_stray_timer,
     },
     Property {

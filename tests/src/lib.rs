@@ -8,6 +8,7 @@
 //! What this package must not do: know anything of a lockspace's inside. It sees what a user sees.
 
 mod books;
+mod docs;
 mod hand;
 mod in_process;
 mod judge;

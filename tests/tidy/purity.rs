@@ -22,7 +22,7 @@ const TASKS: [&str; 8] = [
 ];
 
 /// The words of the specification, which shipping code shares. Everything else in it is logic.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 12] = [
     "FencingToken",
     "Grace",
     "Lease",
@@ -31,6 +31,7 @@ const WORDS: [&str; 11] = [
     "Phase",
     "Refusal",
     "RequestId",
+    "history",
     "Timer",
     "Wait",
     "vocab",
