@@ -144,8 +144,8 @@ controls! {
     a_token_used_again_is_noticed: ReusesATokenAfterItsRelease, by "the new token";
     a_timer_that_stays_armed_is_noticed: KeepsATimer, by "this is to be seen";
     an_entry_that_stays_is_noticed: KeepsTheEntryOfAnIdleName, by "this is to be seen";
-    a_cancelled_waiter_that_stays_is_noticed: KeepsACancelledWaiter, by "those are woken";
-    a_guard_whose_drop_releases_nothing_is_noticed: KeepsWhatAGuardDropped, by "those are woken";
+    a_cancelled_waiter_that_stays_is_noticed: KeepsACancelledWaiter, by "After the last step, th";
+    a_guard_whose_drop_releases_nothing_is_noticed: KeepsWhatAGuardDropped, by "After the last step, th";
     a_renewal_that_renews_nothing_is_noticed: DoesNotRenew, by "this is to be seen";
     a_wait_that_does_not_end_is_noticed: IgnoresAWaitTimeout, by "this is to be seen";
     a_lease_that_does_not_end_is_noticed: IgnoresALease, by "this is to be seen";
