@@ -9,8 +9,8 @@
 //! Read it in this order: [`machine`] (what an explorer needs), [`world`] (a lockspace and its
 //! clients), [`protocol`] (the abstraction that makes it finite) and [`plain`] (the same without
 //! abstraction), [`explorer`] and [`checker`] (the two explorers), [`path`] and [`story`] (from a
-//! violation to something that a person can read) and [`witness`], [`progress`], [`defects`], and last [`manifest`]
-//! and [`verify`](mod@verify), which pin all results.
+//! violation to something that a person can read) and [`witness`], [`progress`], [`defects`], and last
+//! [`manifest`] and [`verify`](mod@verify), which pin all results.
 //!
 //! What this package must not do: import shipping code into the protocol's model, decide anything by
 //! wall time, or let a search that was cut short look like one that was not.

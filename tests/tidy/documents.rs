@@ -113,6 +113,35 @@ fn untitled(document: &File) -> Vec<String> {
     (titles != [0]).then_some(complaint).into_iter().collect()
 }
 
+/// Documents with Rust snippets that no documentation test compiles.
+fn not_compiled(documents: &[File], list: &str) -> Vec<String> {
+    let has_rust = |file: &&File| file.text.lines().any(|line| line.starts_with("```rust"));
+    let listed = |file: &File| list.contains(&format!("\"../../{}\"", file.path));
+    let missing = documents.iter().filter(has_rust).filter(|file| !listed(file));
+    missing.map(|file| format!("{} has snippets that nobody compiles", file.path)).collect()
+}
+
+/// The commands that a document tells its readers to run.
+fn commands(text: &str) -> Vec<&str> {
+    let mut in_shell = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            in_shell = line == "```sh";
+        } else if in_shell {
+            found.extend(line.split('#').next().map(str::trim).filter(|line| !line.is_empty()));
+        }
+    }
+    found
+}
+
+/// Commands that readers are told to run and the build does not.
+fn not_run(document: &str, build: &str) -> Vec<String> {
+    let commands = commands(document).into_iter();
+    let missing = commands.filter(|command| !build.contains(command));
+    missing.map(|command| format!("nobody runs `{command}`")).collect()
+}
+
 /// The README and everything in `docs`.
 fn documents() -> Vec<File> {
     let mut documents = vec![file("README.md")];
@@ -135,6 +164,18 @@ fn every_document_is_found_from_the_readme() {
 #[test]
 fn every_document_has_one_title() {
     assert_none(documents().iter().flat_map(untitled).collect());
+}
+
+#[test]
+fn every_snippet_is_compiled() {
+    assert_none(not_compiled(&documents(), &file("tests/src/docs.rs").text));
+}
+
+#[test]
+fn the_build_runs_what_the_readme_tells_to() {
+    let readme = file("README.md").text;
+    assert_eq!(commands(&readme).len(), 2);
+    assert_none(not_run(&readme, &file(".ci/run").text));
 }
 
 #[test]
@@ -166,4 +207,19 @@ fn a_document_without_a_title_is_found() {
     assert_none(untitled(&File::new("a.md", "# A\n\n```sh\n# a comment\n```\n")));
     assert_eq!(untitled(&File::new("a.md", "text\n")).len(), 1);
     assert_eq!(untitled(&File::new("a.md", "# A\n\n# B\n")).len(), 1);
+}
+
+#[test]
+fn a_snippet_that_nobody_compiles_is_found() {
+    let with =
+        |text| not_compiled(&[File::new("docs/a.md", text)], "b: \"../../docs/b.md\",").len();
+    assert_eq!(with("```text\nprose\n```\n"), 0);
+    assert_eq!(with("```rust\nfn main() {}\n```\n"), 1);
+}
+
+#[test]
+fn a_command_that_nobody_runs_is_found() {
+    let document = "```sh\ncargo test # all of it\n```\n```text\ncargo bench\n```\n";
+    assert_none(not_run(document, "run test cargo test\n"));
+    assert_eq!(not_run(document, "run fmt cargo fmt\n").len(), 1);
 }
