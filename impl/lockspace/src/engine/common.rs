@@ -32,6 +32,31 @@ pub(crate) struct Setup {
     pub(crate) timing: bool,
 }
 
+/// Where a lockspace is in its life. What a stage says is true of all names at once, from the moment
+/// when the stage changes: a shard that has not heard of it hears of it before it does anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Requests are granted.
+    Open,
+    /// Nothing is granted and nobody waits; holders may finish.
+    Draining,
+    /// The grace is over: nobody holds anything either.
+    Revoked,
+    /// And everybody concerned has been told.
+    Closed,
+}
+
+impl Stage {
+    /// The word of the protocol for it, which knows of no time between revoked and closed.
+    pub(super) const fn phase(self) -> Phase {
+        match self {
+            Self::Open => Phase::Open,
+            Self::Draining | Self::Revoked => Phase::Draining,
+            Self::Closed => Phase::Closed,
+        }
+    }
+}
+
 /// Locks are taken in this order, and none is held while an earlier one is taken: one shard, then
 /// `drain`, then `timers`. (The audit locks all shards, in the order of their index.)
 pub(crate) struct Common {
@@ -46,13 +71,13 @@ pub(crate) struct Common {
     /// Names in use; counted only where `max_names` limits them. A plain counter: it orders nothing,
     /// and no other memory is read because of it, so all accesses are relaxed.
     names: AtomicUsize,
-    /// A [`Phase`], as a number that only grows. Written under `drain`, with Release; read by every
+    /// A [`Stage`], as a number that only grows. Written under `drain`, with Release; read by every
     /// action first of all, under its shard's lock, with Acquire, so that whoever heeds a shutdown sees
     /// the `drain` that it has prepared.
     ///
-    /// An action that read `Open` is older than the shutdown, whatever it does afterwards; the sweep,
-    /// which locks its shard later, counts the hold that it may have made.
-    phase: AtomicU8,
+    /// An action that read an earlier stage is older than the change, whatever it does afterwards: the
+    /// shutdown, which goes through its shard later, counts the hold that it may have made.
+    stage: AtomicU8,
 }
 
 impl Common {
@@ -67,7 +92,7 @@ impl Common {
             timing: setup.timing,
             max_names: setup.max_names,
             names: AtomicUsize::new(0),
-            phase: AtomicU8::new(Phase::Open as u8),
+            stage: AtomicU8::new(Stage::Open as u8),
         }
     }
 
@@ -84,19 +109,21 @@ impl Common {
         (token as usize & (self.shards - 1)) as u32
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        // Acquire: pairs with the Release in `set_phase`.
-        match self.phase.load(Ordering::Acquire) {
-            0 => Phase::Open,
-            1 => Phase::Draining,
-            _ => Phase::Closed,
+    #[inline]
+    pub(super) fn stage(&self) -> Stage {
+        // Acquire: pairs with the Release in `set_stage`.
+        match self.stage.load(Ordering::Acquire) {
+            0 => Stage::Open,
+            1 => Stage::Draining,
+            2 => Stage::Revoked,
+            _ => Stage::Closed,
         }
     }
 
-    /// Moves the phase forward. Only under the lock of `drain`.
-    pub(super) fn set_phase(&self, phase: Phase) {
-        // Release: pairs with the Acquire in `phase`.
-        self.phase.store(phase as u8, Ordering::Release);
+    /// Moves on. Only under the lock of `drain`.
+    pub(super) fn set_stage(&self, stage: Stage) {
+        // Release: pairs with the Acquire in `stage`.
+        self.stage.store(stage as u8, Ordering::Release);
     }
 
     /// Counts a name in, if the limit allows (upholds S10).
@@ -122,7 +149,7 @@ impl Common {
         self.timers.lock().disarm(at, target, effects);
     }
 
-    /// A hold of a swept shard has ended; the last one closes the lockspace (upholds S9).
+    /// A hold of a shard that has heard of the shutdown has ended; the last one closes the lockspace (upholds S9).
     pub(super) fn hold_ended(&self, how: Ended, effects: &mut Effects) {
         let mut drain = self.drain.lock();
         drain.hold_ended(how);
@@ -131,7 +158,7 @@ impl Common {
 
     pub(super) fn close_if_drained(&self, drain: &mut Drain, effects: &mut Effects) {
         if drain.close_if_drained(self.clock.now(), &self.timers, effects) {
-            self.set_phase(Phase::Closed);
+            self.set_stage(Stage::Closed);
         }
     }
 

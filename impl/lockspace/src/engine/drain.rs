@@ -13,14 +13,24 @@ use crate::sync::Mutex;
 /// The account of a shutdown.
 #[derive(Debug)]
 pub(crate) struct Drain {
-    /// Holds in the shards that were swept, plus one for the sweep itself until it is through.
+    /// Holds in the shards that have heard of the shutdown, plus one until all have.
     remaining: usize,
     began: Tick,
-    /// When the grace ends; [`Tick::NEVER`] while no shutdown has begun and after it closed.
-    grace_end: Tick,
+    grace: Grace,
     report: ShutdownReport,
     closed: bool,
     watchers: Watchers<()>,
+}
+
+/// The grace of a shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grace {
+    /// Nobody has set one yet.
+    NotSet,
+    /// It ends then, and its timer is armed.
+    Until(Tick),
+    /// It has ended, or nobody needs it any more.
+    Over,
 }
 
 /// What a shutdown did.
@@ -52,14 +62,15 @@ impl Drain {
         Self {
             remaining: 0,
             began: Tick::NEVER,
-            grace_end: Tick::NEVER,
+            grace: Grace::NotSet,
             report: ShutdownReport::default(),
             closed: false,
             watchers: Watchers::new(),
         }
     }
 
-    /// The sweep begins. It counts as one hold, so that nothing closes before it is through.
+    /// A shutdown begins. It counts as one hold until all shards have heard of it, so that nothing closes
+    /// before.
     pub(crate) fn begin(&mut self, now: Tick) {
         self.began = now;
         self.remaining = 1;
@@ -67,24 +78,34 @@ impl Drain {
 
     /// Sets the end of the grace, or brings it forward; it never moves back.
     pub(crate) fn limit(&mut self, end: Tick, timers: &Mutex<Timers>, effects: &mut Effects) {
-        if self.closed || self.grace_end <= end {
-            return;
-        }
+        let before = match self.grace {
+            Grace::NotSet => None,
+            Grace::Until(before) if end < before => Some(before),
+            Grace::Until(_) | Grace::Over => return,
+        };
         let mut timers = timers.lock();
         timers.arm(end, Target::Grace, effects);
-        if self.grace_end < Tick::NEVER {
-            timers.disarm(self.grace_end, Target::Grace, effects);
+        if let Some(before) = before {
+            timers.disarm(before, Target::Grace, effects);
         }
-        self.grace_end = end;
+        self.grace = Grace::Until(end);
     }
 
-    /// The sweep has gone through a shard.
-    pub(crate) fn swept(&mut self, holds: usize, cancelled: usize) {
+    /// The grace has ended, or nobody needs it any more: no timer is left of it (upholds S6).
+    pub(crate) fn end_grace(&mut self, timers: &Mutex<Timers>, effects: &mut Effects) {
+        if let Grace::Until(end) = self.grace {
+            timers.lock().disarm(end, Target::Grace, effects);
+        }
+        self.grace = Grace::Over;
+    }
+
+    /// A shard has heard of the shutdown: so many holds are left there, and so many waiters were answered.
+    pub(crate) fn count(&mut self, holds: usize, cancelled: usize) {
         self.remaining += holds;
         self.report.cancelled += cancelled;
     }
 
-    /// A hold of a swept shard has ended.
+    /// A hold of a shard that has heard of the shutdown has ended.
     pub(crate) fn hold_ended(&mut self, how: Ended) {
         match how {
             Ended::ByItself => self.report.released += 1,
@@ -93,8 +114,8 @@ impl Drain {
         self.remaining -= 1;
     }
 
-    /// The sweep is through.
-    pub(crate) fn sweep_ended(&mut self) {
+    /// All shards have heard of it.
+    pub(crate) fn all_heard(&mut self) {
         self.remaining -= 1;
     }
 
@@ -110,8 +131,7 @@ impl Drain {
         }
         self.closed = true;
         self.report.took = now.since(self.began);
-        timers.lock().disarm(self.grace_end, Target::Grace, effects);
-        self.grace_end = Tick::NEVER;
+        self.end_grace(timers, effects);
         self.watchers.ended((), effects);
         true
     }
@@ -132,6 +152,9 @@ impl Drain {
 
     /// When the grace timer is armed for, if it is.
     pub(crate) fn grace_end(&self) -> Option<Tick> {
-        (self.grace_end < Tick::NEVER).then_some(self.grace_end)
+        match self.grace {
+            Grace::Until(end) => Some(end),
+            Grace::NotSet | Grace::Over => None,
+        }
     }
 }

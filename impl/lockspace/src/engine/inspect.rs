@@ -177,7 +177,7 @@ impl Engine {
             names.extend(shard.entries.iter().map(|(_, entry)| shard.show(entry, now)));
         }
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Snapshot { phase: self.common.phase(), names }
+        Snapshot { phase: self.common.stage().phase(), names }
     }
 
     /// Recounts everything at one moment: all shards are locked, in order, while it counts.

@@ -3,8 +3,8 @@
 //! The engine is synchronous and knows no runtime. Each method is one action of the protocol: it locks
 //! one shard, does the whole action, unlocks, and returns what is left to do ([`Effects`]). Because an
 //! action is one critical section, the engine's steps are the specification's steps. Two actions of the
-//! protocol concern all names: the beginning of a shutdown, which takes effect when [`Common::phase`]
-//! changes, because every shard heeds it first; and the end of its grace, which revokes hold by hold.
+//! protocol concern all names, the beginning of a shutdown and the end of its grace: they take effect when
+//! the [`Stage`] changes, because every shard heeds it before it does anything else.
 //!
 //! What this module must not do: spawn, sleep, wake under a lock, or call the specification's `step`.
 //! It is the part that loom explores (`--cfg lockspace_loom`).
@@ -38,7 +38,7 @@ use crate::clock::{Tick, clamp};
 use crate::name::LockName;
 use crate::runtime::Owner;
 use crate::sync::{CachePadded, Mutex, MutexGuard};
-use common::Common;
+use common::{Common, Stage};
 use table::Table;
 use timers::Target;
 
@@ -194,7 +194,10 @@ impl Engine {
                 Some(Target::Lease(hold)) => {
                     self.shard_of_hold(hold).lease_elapsed(&self.common, effects, hold, now);
                 }
-                Some(Target::Grace) => self.revoke_all(effects),
+                Some(Target::Grace) => {
+                    self.enter(Stage::Revoked, effects);
+                    self.tell_all_shards(effects);
+                }
             }
         }
         true
@@ -227,36 +230,40 @@ impl Engine {
     /// Begins to drain, and answers all waiters; a later call can only bring the end of the grace
     /// forward. Without grace everything is revoked before this returns.
     pub(crate) fn shutdown(&self, grace: Duration, effects: &mut Effects) {
-        if self.begin_drain() {
-            for shard in &self.shards {
-                shard.lock().sweep(&self.common, effects);
-            }
+        let stage = if grace.is_zero() { Stage::Revoked } else { Stage::Draining };
+        let first = self.enter(stage, effects);
+        self.tell_all_shards(effects);
+        if first {
             let mut drain = self.common.drain.lock();
-            drain.sweep_ended();
+            drain.all_heard();
             self.common.close_if_drained(&mut drain, effects);
         }
-        if grace.is_zero() {
-            self.revoke_all(effects);
-        } else {
+        if !grace.is_zero() {
             let end = self.common.clock.after(clamp(grace));
             self.common.drain.lock().limit(end, &self.common.timers, effects);
         }
     }
 
-    /// Whether this call is the first.
-    fn begin_drain(&self) -> bool {
+    /// Enters a stage of the shutdown, if it has not come so far. Answers whether it begins with that.
+    fn enter(&self, stage: Stage, effects: &mut Effects) -> bool {
         let mut drain = self.common.drain.lock();
-        let first = self.common.phase() == Phase::Open;
-        if first {
+        let before = self.common.stage();
+        if before == Stage::Open {
             drain.begin(self.common.clock.now());
-            self.common.set_phase(Phase::Draining);
         }
-        first
+        if before < stage {
+            self.common.set_stage(stage);
+        }
+        if stage == Stage::Revoked {
+            drain.end_grace(&self.common.timers, effects);
+        }
+        before == Stage::Open
     }
 
-    fn revoke_all(&self, effects: &mut Effects) {
+    /// Every shard hears of the stage now, whether or not anything happens in it.
+    fn tell_all_shards(&self, effects: &mut Effects) {
         for shard in &self.shards {
-            shard.lock().revoke_all(&self.common, effects);
+            shard.lock().heed_shutdown(&self.common, effects);
         }
     }
 
@@ -282,14 +289,14 @@ impl Engine {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        self.common.phase()
+        self.common.stage().phase()
     }
 }
 
 /// Asking about holds.
 impl Engine {
     pub(crate) fn is_held(&self, hold: HoldKey) -> bool {
-        self.shard_of_hold(hold).is_held(hold)
+        self.shard_of_hold(hold).is_held(hold) && self.common.stage() < Stage::Revoked
     }
 
     /// The name of a hold that is current or lost: of one, that is, whose guard still exists.
@@ -300,7 +307,8 @@ impl Engine {
     /// The hold of `name`, if it is held.
     pub(crate) fn holder_of(&self, name: &str) -> Option<HoldKey> {
         let hash = self.hash(name);
-        self.shard_of(hash).holder_of(name, hash)
+        let hold = self.shard_of(hash).holder_of(name, hash);
+        hold.filter(|_| self.common.stage() < Stage::Revoked)
     }
 
     /// The ticket of a request that queued: of two requests of one name, the smaller queued first.
@@ -317,6 +325,7 @@ impl Engine {
         effects: &mut Effects,
     ) -> Poll<()> {
         let mut shard = self.shard_of_hold(hold);
+        shard.heed_shutdown(&self.common, effects);
         if !shard.is_held(hold) {
             return Poll::Ready(());
         }

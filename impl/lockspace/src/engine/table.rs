@@ -19,10 +19,10 @@
 use std::collections::BTreeMap;
 use std::task::{Poll, Waker};
 
-use lockspace_spec::{FencingToken, Loss, Phase, Refusal};
+use lockspace_spec::{FencingToken, Loss, Refusal};
 use slab::Slab;
 
-use super::common::Common;
+use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::{Entries, Entry, KEEP, NONE};
@@ -85,8 +85,8 @@ pub(super) struct Table {
     /// The token of the next grant. Shards count in steps of their number, each from its own offset, so
     /// no two ever give the same one and nothing is shared (upholds S2).
     next_token: u64,
-    /// Whether this shard has heard of a shutdown; its holds are then counted by the drain.
-    swept: bool,
+    /// What this shard has heard of a shutdown. From `Draining` on the drain counts its holds.
+    heard: Stage,
 }
 
 /// One function for each action of the protocol.
@@ -101,7 +101,7 @@ impl Table {
             watchers: Watchers::new(),
             counters: Counters::default(),
             next_token: (index + shards) as u64,
-            swept: false,
+            heard: Stage::Open,
         }
     }
 
@@ -113,7 +113,7 @@ impl Table {
         ask: &Ask<'_>,
     ) -> Acquired {
         self.heed_shutdown(common, effects);
-        if self.swept {
+        if self.heard > Stage::Open {
             self.counters.refused_shutting_down += 1;
             return Acquired::Refused(Refusal::ShuttingDown); // upholds S9
         }
@@ -272,6 +272,7 @@ impl Table {
         hold: HoldKey,
         lease: u64,
     ) -> Result<(), (LockName, Loss)> {
+        self.heed_shutdown(common, effects);
         if !self.is_held(hold) {
             return Err(self.lost_hold(hold));
         }
@@ -320,35 +321,30 @@ impl Table {
         Some(token)
     }
 
-    /// A shard that has not heard of a shutdown hears of it before it does anything else. So a shutdown
-    /// takes effect on all names at once: at the moment when the phase changes (upholds S9).
+    /// Hears of a shutdown before anything else is done. So each of its stages begins on all names at
+    /// once, at the moment when the stage changes (upholds S9).
     #[inline]
-    fn heed_shutdown(&mut self, common: &Common, effects: &mut Effects) {
-        if !self.swept && common.phase() != Phase::Open {
-            self.sweep(common, effects);
+    pub(super) fn heed_shutdown(&mut self, common: &Common, effects: &mut Effects) {
+        let stage = common.stage();
+        if stage != self.heard {
+            self.hear(common, effects, stage);
         }
     }
 
-    /// A shutdown goes through: every waiter is answered, every hold counted. Going through again does
-    /// nothing.
-    pub(super) fn sweep(&mut self, common: &Common, effects: &mut Effects) {
-        if self.swept {
-            return;
-        }
-        self.swept = true;
-        let entries: Vec<u32> = self.entries.iter().map(|(entry, _)| entry).collect();
-        let cancelled =
-            entries.iter().map(|entry| self.refuse_waiters(common, effects, *entry)).sum();
-        common.drain.lock().swept(self.entries.len(), cancelled);
-    }
-
-    /// The grace is over.
-    pub(super) fn revoke_all(&mut self, common: &Common, effects: &mut Effects) {
-        self.sweep(common, effects);
+    #[cold]
+    fn hear(&mut self, common: &Common, effects: &mut Effects, stage: Stage) {
+        let before = std::mem::replace(&mut self.heard, stage);
         let held: Vec<u32> = self.entries.iter().map(|(entry, _)| entry).collect();
-        for entry in held {
-            self.counters.lost_shutdown += 1;
-            self.lose(common, effects, entry, Loss::Shutdown, Ended::Revoked);
+        if before == Stage::Open {
+            let cancelled =
+                held.iter().map(|entry| self.refuse_waiters(common, effects, *entry)).sum();
+            common.drain.lock().count(held.len(), cancelled);
+        }
+        if stage >= Stage::Revoked {
+            for entry in held {
+                self.counters.lost_shutdown += 1;
+                self.lose(common, effects, entry, Loss::Shutdown, Ended::Revoked);
+            }
         }
     }
 }
@@ -409,14 +405,14 @@ impl Table {
         } else {
             self.remove_entry(common, entry);
         }
-        if self.swept {
+        if self.heard > Stage::Open {
             common.hold_ended(how, effects);
         }
     }
 
     /// The entry's hold has ended, and somebody waits: the first waiter holds it now (upholds S3, S7).
     fn hand_over(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
-        debug_assert!(!self.swept, "nobody waits in a shard that has heard of a shutdown (S9)");
+        debug_assert_eq!(self.heard, Stage::Open, "nobody waits once a shutdown is heard of (S9)");
         let head = self.entries[entry].head;
         let lease = self.unlink(common, effects, head);
         let detail = self.take_wait_detail(head).map(|mut detail| {
