@@ -144,7 +144,7 @@ fn code_cites_every_safety_property() {
 #[test]
 fn a_row_that_is_missing_doubled_changed_or_strange_is_found() {
     let s1 = vec!["S1", "exclusion", "at most one"];
-    let complaints = |document: &str| rows_disagree(document, &[s1.clone()]).len();
+    let complaints = |document: &str| rows_disagree(document, std::slice::from_ref(&s1)).len();
     assert_eq!(complaints("| S1 | exclusion | at most one | more |"), 0);
     assert_eq!(complaints("text"), 1);
     assert_eq!(complaints("| S1 | exclusion | at most two |"), 1);
