@@ -149,7 +149,8 @@ impl Common {
         self.timers.lock().disarm(at, target, effects);
     }
 
-    /// A hold of a shard that has heard of the shutdown has ended; the last one closes the lockspace (upholds S9).
+    /// A hold of a shard that has heard of the shutdown has ended; the last one closes the lockspace
+    /// (upholds S9).
     pub(super) fn hold_ended(&self, how: Ended, effects: &mut Effects) {
         let mut drain = self.drain.lock();
         drain.hold_ended(how);
