@@ -1,4 +1,5 @@
-//! A future in our own hands: polled when we say so, with a waker that counts.
+//! A future in our own hands: polled when we say so, with a waker that counts, and outside of any task's
+//! cooperation budget, so that what it answers depends upon the future alone.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use tokio::task::coop::{Unconstrained, unconstrained};
+
 /// Polls one future by hand and knows how often it was woken. Dropping it drops the future.
 pub struct Hand<F> {
-    future: Pin<Box<F>>,
+    future: Pin<Box<Unconstrained<F>>>,
     wakes: Arc<Wakes>,
     /// The counters of wakers that have been replaced: waking one of these wakes nobody.
     replaced: Vec<Arc<Wakes>>,
@@ -26,7 +29,11 @@ impl Wake for Wakes {
 impl<F: Future> Hand<F> {
     /// Takes a future in hand; nothing is polled yet.
     pub fn new(future: F) -> Self {
-        Self { future: Box::pin(future), wakes: Arc::default(), replaced: Vec::new() }
+        Self {
+            future: Box::pin(unconstrained(future)),
+            wakes: Arc::default(),
+            replaced: Vec::new(),
+        }
     }
 
     /// Polls once.

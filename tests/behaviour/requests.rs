@@ -1,0 +1,261 @@
+//! What a request may say, and every way in which it is refused.
+
+use std::time::Duration;
+
+use lockspace::{AcquireError, LockName, LockSpace, NameError, Refusal, WaitError};
+use lockspace_tests::Hand;
+
+use crate::ms;
+
+fn named(name: &str) -> LockName {
+    LockName::new(name).unwrap()
+}
+
+#[tokio::test]
+async fn empty_name_is_refused_by_every_operation() {
+    let space = LockSpace::new();
+    let error = AcquireError::InvalidName(NameError::Empty);
+    assert_eq!(space.try_acquire("").unwrap_err(), error);
+    assert_eq!(space.acquire("").await.unwrap_err(), error);
+    assert_eq!(space.blocking_acquire("").unwrap_err(), error);
+    assert_eq!(space.force_release(""), Err(NameError::Empty));
+    let waited = space.wait_until_released("", None).await;
+    assert_eq!(waited, Err(WaitError::InvalidName(NameError::Empty)));
+    assert!(space.audit().is_quiescent());
+}
+
+#[test]
+fn name_of_255_bytes_is_one_and_of_256_is_not() {
+    let space = LockSpace::new();
+    let longest = "x".repeat(LockName::MAX_BYTES);
+    assert_eq!(space.try_acquire(&longest).unwrap().name().as_str(), longest);
+    let error = space.try_acquire(&"x".repeat(256)).unwrap_err();
+    assert_eq!(error, AcquireError::InvalidName(NameError::TooLong { bytes: 256 }));
+    assert_eq!(error.refusal(), None, "the protocol was never asked");
+}
+
+#[test]
+fn length_of_a_name_is_counted_in_bytes_and_not_in_characters() {
+    let space = LockSpace::new();
+    let fits = "é".repeat(127); // 254 bytes
+    assert_eq!(space.try_acquire(&fits).unwrap().name().as_str(), fits);
+    let error = space.try_acquire(&"é".repeat(128)).unwrap_err();
+    assert_eq!(error, AcquireError::InvalidName(NameError::TooLong { bytes: 256 }));
+}
+
+#[test]
+fn names_are_compared_byte_for_byte() {
+    let space = LockSpace::new();
+    let names = ["a", "A", "a ", "a\0", "á", "a\u{301}"];
+    let guards = names.map(|name| space.try_acquire(name).unwrap());
+    assert_eq!(space.audit().held, guards.len());
+}
+
+#[tokio::test]
+async fn lease_without_length_is_refused() {
+    let space = LockSpace::new();
+    let error = AcquireError::ZeroLease { name: named("a") };
+    let request = space.acquire("a").lease(Duration::ZERO);
+    assert_eq!(request.try_now().unwrap_err(), error);
+    assert_eq!(request.await.unwrap_err(), error);
+    assert_eq!(request.blocking().unwrap_err(), error);
+    assert!(space.audit().is_quiescent());
+}
+
+#[tokio::test]
+async fn zero_wait_is_exactly_a_try() {
+    let space = LockSpace::new();
+    let guard = space.try_acquire("a").unwrap();
+    let busy = AcquireError::Busy { name: named("a") };
+    let request = space.acquire("a").wait_timeout(Duration::ZERO);
+    assert_eq!(Hand::new(request.into_future()).answer().unwrap_err(), busy);
+    assert_eq!(request.blocking().unwrap_err(), busy);
+    assert_eq!(space.try_acquire("a").unwrap_err(), busy);
+    assert_eq!(space.stats().queued, 0, "nobody ever stood in the queue");
+    drop(guard);
+    drop(Hand::new(request.into_future()).answer().unwrap());
+}
+
+#[tokio::test]
+async fn try_does_not_wait_whatever_the_wait_timeout() {
+    let space = LockSpace::new();
+    let _guard = space.try_acquire("a").unwrap();
+    let tried = space.acquire("a").wait_timeout(ms(1_000)).try_now();
+    assert_eq!(tried.unwrap_err(), AcquireError::Busy { name: named("a") });
+}
+
+#[tokio::test(start_paused = true)]
+async fn shortest_wait_ends_and_says_how_long_it_was_to_be() {
+    let space = LockSpace::new();
+    let _guard = space.try_acquire("a").unwrap();
+    let wait_timeout = Duration::from_nanos(1);
+    let error = space.acquire("a").wait_timeout(wait_timeout).await.unwrap_err();
+    let name = named("a");
+    assert_eq!(error, AcquireError::TimedOut { name, wait_timeout });
+}
+
+#[tokio::test(start_paused = true)]
+async fn wait_timeout_lets_nobody_wait_for_less() {
+    let space = LockSpace::new();
+    let _guard = space.try_acquire("a").unwrap();
+    let began = tokio::time::Instant::now();
+    space.acquire("a").wait_timeout(Duration::from_micros(2_500)).await.unwrap_err();
+    assert!((2_500..=4_000).contains(&began.elapsed().as_micros()), "to the millisecond");
+}
+
+#[tokio::test(start_paused = true)]
+async fn longest_durations_neither_overflow_nor_end() {
+    let space = LockSpace::new();
+    let guard = space.acquire("a").lease(Duration::MAX).await.unwrap();
+    let wait = Hand::new(space.acquire("a").wait_timeout(Duration::MAX).into_future()).waits();
+    tokio::time::advance(Duration::from_secs(365 * 24 * 3_600)).await;
+    guard.renew(Duration::MAX).unwrap();
+    assert!(!guard.is_lost());
+    assert_eq!(space.audit().timers, 2);
+    drop(guard);
+    drop(wait.answer().unwrap());
+    space.begin_shutdown(Duration::MAX);
+    tokio::task::yield_now().await;
+    assert!(space.audit().is_quiescent());
+}
+
+#[test]
+fn longest_blocking_wait_is_granted_as_any_other() {
+    let space = LockSpace::new();
+    drop(space.acquire("a").wait_timeout(Duration::MAX).blocking().unwrap());
+    std::thread::scope(|threads| {
+        let guard = space.try_acquire("a").unwrap();
+        let waiter =
+            threads.spawn(|| space.acquire("a").wait_timeout(Duration::MAX).blocking().is_ok());
+        lockspace_tests::until("the thread waits", || space.audit().waiting == 1);
+        drop(guard);
+        assert!(waiter.join().unwrap());
+    });
+}
+
+#[tokio::test]
+async fn one_name_too_many_is_refused_until_another_comes_free() {
+    let space = LockSpace::builder().max_names(2).build();
+    let first = space.try_acquire("a").unwrap();
+    let _second = space.try_acquire("b").unwrap();
+    let error = space.acquire("c").await.unwrap_err();
+    assert_eq!(error, AcquireError::AtCapacity { name: named("c") });
+    assert_eq!(error.refusal(), Some(Refusal::AtCapacity));
+    drop(first);
+    drop(space.try_acquire("c").unwrap());
+}
+
+#[tokio::test]
+async fn one_waiter_too_many_is_refused_until_another_leaves() {
+    let space = LockSpace::builder().max_waiters_per_name(1).build();
+    let _guard = space.try_acquire("a").unwrap();
+    let waiter = Hand::new(space.acquire("a").into_future()).waits();
+    let error = space.acquire("a").await.unwrap_err();
+    assert_eq!(error, AcquireError::AtCapacity { name: named("a") });
+    drop(waiter);
+    drop(Hand::new(space.acquire("a").into_future()).waits());
+}
+
+fn that_detects_self_wait() -> LockSpace {
+    LockSpace::builder().detect_self_wait(true).build()
+}
+
+#[tokio::test]
+async fn task_that_would_wait_for_itself_is_told() {
+    let space = that_detects_self_wait();
+    let asks_twice = tokio::spawn(async move {
+        let _guard = space.acquire("a").await.unwrap();
+        let error = space.acquire("a").await.unwrap_err();
+        assert_eq!(space.stats().refused_self_wait, 1);
+        error
+    });
+    let error = asks_twice.await.unwrap();
+    assert_eq!(error, AcquireError::SelfWait { name: named("a") });
+    assert_eq!(error.refusal(), None);
+}
+
+#[test]
+fn thread_that_would_wait_for_itself_is_told() {
+    let space = that_detects_self_wait();
+    let _guard = space.blocking_acquire("a").unwrap();
+    let error = space.blocking_acquire("a").unwrap_err();
+    assert_eq!(error, AcquireError::SelfWait { name: named("a") });
+}
+
+#[tokio::test]
+async fn another_task_is_not_suspected_of_waiting_for_itself() {
+    let space = that_detects_self_wait();
+    let other = space.clone();
+    let (asked, asks) = tokio::sync::oneshot::channel();
+    let holder = tokio::spawn(async move {
+        let guard = other.acquire("a").await.unwrap().into_owned();
+        asked.send(guard).unwrap();
+    });
+    holder.await.unwrap();
+    let waiter = tokio::spawn(async move { space.acquire("a").await.is_ok() });
+    drop(asks.await.unwrap());
+    assert!(waiter.await.unwrap());
+}
+
+#[tokio::test]
+async fn task_that_gave_its_guard_away_may_wait_for_it() {
+    let space = that_detects_self_wait();
+    let waits_for_what_it_gave_away = tokio::spawn(async move {
+        let guard = space.acquire("a").await.unwrap().into_owned();
+        tokio::spawn(async move { drop(guard) });
+        space.acquire("a").await.is_ok()
+    });
+    assert!(waits_for_what_it_gave_away.await.unwrap());
+}
+
+#[tokio::test]
+async fn without_detection_a_task_may_queue_behind_itself() {
+    let space = LockSpace::new();
+    let queues_behind_itself = tokio::spawn(async move {
+        let guard = space.acquire("a").await.unwrap();
+        let waits = Hand::new(space.acquire("a").into_future()).waits();
+        drop(guard);
+        waits.answer().is_ok()
+    });
+    assert!(queues_behind_itself.await.unwrap());
+}
+
+#[tokio::test]
+async fn task_that_asks_behind_a_grant_that_it_has_not_looked_at_is_told() {
+    let space = that_detects_self_wait();
+    let asks_twice = tokio::spawn(async move {
+        let guard = space.acquire("a").await.unwrap().into_owned();
+        let _unpolled = Hand::new(space.acquire("a").into_future()).waits();
+        drop(guard);
+        space.acquire("a").await.unwrap_err()
+    });
+    let error = asks_twice.await.unwrap();
+    assert_eq!(error, AcquireError::SelfWait { name: named("a") });
+}
+
+/// A documented limit: a queued future that is kept and never polled is granted all the same, and those
+/// behind it wait, of the same task or not.
+#[tokio::test]
+async fn task_that_queues_behind_its_own_queued_future_is_not_told() {
+    let space = that_detects_self_wait();
+    let queues_twice = tokio::spawn(async move {
+        let guard = space.acquire("a").await.unwrap().into_owned();
+        let unpolled = Hand::new(space.acquire("a").into_future()).waits();
+        let mut behind = Hand::new(space.acquire("a").into_future()).waits();
+        drop(guard);
+        assert_eq!(space.audit().unseen, 1, "granted to a future that does not look");
+        assert!(behind.poll().is_pending());
+        drop(unpolled);
+        behind.answer().is_ok()
+    });
+    assert!(queues_twice.await.unwrap());
+}
+
+#[tokio::test]
+async fn errors_say_which_name_and_what_to_do() {
+    let space = LockSpace::new();
+    let _guard = space.try_acquire("invoice/42").unwrap();
+    let error = space.try_acquire("invoice/42").unwrap_err();
+    let told = r#""invoice/42" is held by somebody else: try again later, or wait for it"#;
+    assert_eq!(error.to_string(), told);
+}

@@ -1,0 +1,113 @@
+//! How a lockspace lives with a runtime: it is fair to other tasks, and leaves none of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lockspace::LockSpace;
+use lockspace_tests::{Hand, let_tasks_run};
+use tokio::runtime::Handle;
+
+use crate::ms;
+
+fn alive_tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+#[tokio::test]
+async fn loop_of_acquires_lets_other_tasks_run() {
+    let space = LockSpace::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let busy = tokio::spawn(async move {
+        // No await in here but the acquire, which never has to wait.
+        while !stopped.load(Ordering::SeqCst) {
+            drop(space.acquire("a").await.unwrap());
+        }
+    });
+    let other = tokio::spawn(async move { stop.store(true, Ordering::SeqCst) });
+    other.await.unwrap();
+    busy.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_timers_share_one_task() {
+    let space = LockSpace::new();
+    let names: Vec<_> = (0..100).map(|n| format!("name/{n}")).collect();
+    let mut guards = Vec::new();
+    for name in &names {
+        guards.push(space.acquire(name).lease(ms(1_000)).await.unwrap());
+    }
+    let waits = names.iter().map(|name| space.acquire(name).wait_timeout(ms(500)).into_future());
+    let waiters: Vec<_> = waits.map(|wait| Hand::new(wait).waits()).collect();
+    assert_eq!((space.audit().timers, alive_tasks()), (200, 1));
+    drop(waiters);
+    assert_eq!((space.audit().timers, alive_tasks()), (100, 1));
+    drop(guards);
+    let_tasks_run().await;
+    assert_eq!(alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_ends_the_reaper_even_of_a_guard_that_was_forgotten() {
+    let space = LockSpace::new();
+    let guard = space.acquire("a").lease(ms(3_600_000)).await.unwrap();
+    std::mem::forget(guard); // Borrowed: it does not keep the lockspace.
+    let_tasks_run().await;
+    assert_eq!(alive_tasks(), 1);
+    drop(space);
+    let_tasks_run().await;
+    assert_eq!(alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reaper_starts_again_after_it_has_ended() {
+    let space = LockSpace::new();
+    for _ in 0..3 {
+        let guard = space.acquire("a").lease(ms(10)).await.unwrap();
+        guard.lost().await;
+        let_tasks_run().await;
+        assert_eq!((space.audit().timers, space.audit().reaper, alive_tasks()), (0, false, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timer_that_is_due_before_all_others_wakes_the_reaper_earlier() {
+    let space = LockSpace::new();
+    let _late = space.acquire("a").lease(ms(1_000)).await.unwrap();
+    let_tasks_run().await;
+    let soon = space.acquire("b").lease(ms(10)).await.unwrap();
+    let began = tokio::time::Instant::now();
+    soon.lost().await;
+    assert_eq!(began.elapsed(), ms(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_timers_that_are_due_together_are_all_served() {
+    let space = LockSpace::new();
+    let _guard = space.acquire("a").await.unwrap();
+    let wait = || space.acquire("a").wait_timeout(ms(10)).into_future();
+    let waiters: Vec<_> = (0..1_000).map(|_| Hand::new(wait()).waits()).collect();
+    tokio::time::sleep(ms(11)).await;
+    assert_eq!((space.audit().timers, space.audit().waiting), (0, 0));
+    assert!(waiters.into_iter().all(|waiter| waiter.answer().is_err()));
+}
+
+#[test]
+fn acquire_needs_no_runtime_unless_it_arms_a_timer() {
+    let space = LockSpace::new();
+    let guard =
+        Hand::new(space.acquire("a").wait_timeout(ms(1_000)).into_future()).answer().unwrap();
+    let waiter = Hand::new(space.acquire("a").into_future()).waits();
+    drop(guard);
+    drop(waiter.answer().unwrap());
+    assert!(space.audit().is_quiescent());
+}
+
+#[test]
+fn task_without_any_runtime_has_its_wait_timeout_kept_by_a_thread() {
+    let space = LockSpace::new();
+    let _guard = space.try_acquire("a").unwrap();
+    let mut waiter = Hand::new(space.acquire("a").wait_timeout(ms(5)).into_future()).waits();
+    lockspace_tests::until("its wait has ended", || waiter.take_wakes() > 0);
+    waiter.answer().unwrap_err();
+}
