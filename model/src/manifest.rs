@@ -166,36 +166,32 @@ impl Run {
     /// Its bounds, in words.
     #[must_use]
     pub fn bounds(&self) -> String {
-        let mut bounds = format!("{} clients, {} names", self.clients, self.names);
+        let mut bounds = format!("{} clients × {} names", self.clients, self.names);
         let limits = [
+            (self.most_names.map(|names| names as u64), "in use"),
+            (self.most_waiters.map(|waiters| waiters as u64), "waiting"),
             (self.grants, "grants"),
-            (self.most_names.map(|names| names as u64), "names in use"),
-            (self.most_waiters.map(|waiters| waiters as u64), "waiters a name"),
         ];
         for (limit, of) in limits {
             if let Some(limit) = limit {
-                bounds += &format!(", at most {limit} {of}");
+                bounds += &format!(", ≤ {limit} {of}");
             }
         }
         bounds
             + match self.symmetry {
                 Exchangeable::Nothing => "",
                 Exchangeable::Clients => ", clients alike",
-                Exchangeable::ClientsAndNames => ", clients and names alike",
+                Exchangeable::ClientsAndNames => ", all alike",
             }
     }
 
-    /// The chance that two different states were taken for one and something was missed, in words.
-    ///
-    /// The packed explorer compares the states themselves. stateright compares hashes of 64 bits, so
-    /// among n states some two collide with a probability of about n² / 2⁶⁵.
+    /// The chance that stateright took two different states for one and something was missed: it
+    /// compares hashes of 64 bits, so among n states some two collide with a probability of about
+    /// n² / 2⁶⁵. None if it does not run: the packed explorer compares the states themselves.
     #[must_use]
-    pub fn collision(&self) -> String {
+    pub fn collision(&self) -> Option<f64> {
         let states = self.states as f64;
-        let chance = states * states / 2f64.powi(65);
-        match self.explorers.contains(&Explorer::Stateright) {
-            true => format!("packed: none; stateright: about {chance:.0e}"),
-            false => "none: states are compared, not hashes".into(),
-        }
+        let runs = self.explorers.contains(&Explorer::Stateright);
+        runs.then(|| states * states / 2f64.powi(65))
     }
 }

@@ -1,0 +1,60 @@
+//! What all subcommands share about output: colour, exit status, and readers that go away.
+
+use std::env;
+use std::io::{self, IsTerminal, stdout};
+use std::process::ExitCode;
+
+/// The status when something is not as it must be.
+pub(crate) const DEVIATES: u8 = 1;
+
+/// The status when the command was not understood or could not be carried out, as clap has it.
+pub(crate) const FAILED: u8 = 2;
+
+/// The exit status of a subcommand. That nobody reads on (`lockspace trace | head`) is no error.
+pub(crate) fn exit(done: io::Result<ExitCode>) -> ExitCode {
+    match done {
+        Ok(status) => status,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lockspace: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// `text`, in green if it is good news and in red if not, where colour is wanted.
+pub(crate) fn coloured(text: &str, good: bool) -> String {
+    // An empty NO_COLOR counts as none: https://no-color.org
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if unwanted || !stdout().is_terminal() {
+        return text.into();
+    }
+    let colour = if good { 32 } else { 31 };
+    format!("\x1b[{colour}m{text}\x1b[0m")
+}
+
+/// `number` with a space between thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1 000");
+        assert_eq!(grouped(129_000_001), "129 000 001");
+    }
+}
