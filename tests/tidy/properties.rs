@@ -98,6 +98,74 @@ fn never_cited(files: &[File], known: &[&str]) -> Vec<String> {
     missing.map(|id| format!("no code says that it upholds {id}")).collect()
 }
 
+/// A run of the manifest, in the digits that people read.
+#[derive(Debug, Default)]
+struct Run<'a> {
+    name: &'a str,
+    quick: bool,
+    states: u64,
+    transitions: u64,
+}
+
+/// Every run of a manifest.
+fn runs(manifest: &str) -> Vec<Run<'_>> {
+    let mut runs = Vec::new();
+    for line in manifest.lines() {
+        if line == "[[run]]" {
+            runs.push(Run::default());
+        }
+        let (Some(run), Some((field, value))) = (runs.last_mut(), line.split_once(" = ")) else {
+            continue;
+        };
+        let number = || value.replace('_', "").parse().expect("a number");
+        match field {
+            "name" => run.name = value.trim_matches('"'),
+            "level" => run.quick = value == "\"quick\"",
+            "states" => run.states = number(),
+            "transitions" => run.transitions = number(),
+            _ => {}
+        }
+    }
+    runs
+}
+
+/// A number in groups of three digits, as the command prints it.
+fn grouped(number: u64) -> String {
+    let rest = if number < 1000 { String::new() } else { grouped(number / 1000) + " " };
+    if rest.is_empty() { number.to_string() } else { format!("{rest}{:03}", number % 1000) }
+}
+
+/// What a document quotes of the command's output is what the command prints. Answers how many lines
+/// it quotes, and what is wrong with them.
+fn misquoted(document: &str, manifest: &str, defects: &[[String; 2]]) -> (usize, Vec<String>) {
+    let runs = runs(manifest);
+    let quick: Vec<_> = runs.iter().filter(|run| run.quick).collect();
+    let (count, sum) = (quick.len(), grouped(quick.iter().map(|run| run.states).sum()));
+    let number = defects.len();
+    let expected = document.lines().filter_map(|line| {
+        let first = line.split_whitespace().next()?;
+        let says = if let Some(run) = runs.iter().find(|run| run.name == first) {
+            vec![
+                format!("  {}  ", grouped(run.states)),
+                format!("  {}  ", grouped(run.transitions)),
+            ]
+        } else if let Some([_, breaks]) = defects.iter().find(|[name, _]| name == first) {
+            vec![format!(" breaks {breaks} in ")]
+        } else if first == "VERIFIED:" {
+            vec![format!("VERIFIED: {count} runs, {sum} states, as the manifest says")]
+        } else if line.starts_with("Faulty designs refuted:") {
+            vec![format!("refuted: {number} of {number}")]
+        } else {
+            return None;
+        };
+        Some((line, says))
+    });
+    let quoted: Vec<_> = expected.collect();
+    let wrong = quoted.iter().filter(|(line, says)| !says.iter().all(|part| line.contains(part)));
+    let wrong = wrong.map(|(line, says)| format!("{line:?} should say {says:?}")).collect();
+    (quoted.len(), wrong)
+}
+
 /// What the model says must happen: ID and sentence.
 fn progress() -> Vec<[String; 2]> {
     let progress = fields(&file("model/src/progress.rs").text, ["id", "sentence"]);
@@ -118,13 +186,25 @@ fn the_document_and_the_specification_say_the_same() {
     assert_none(rows_disagree(&file(INVARIANTS).text, &cells));
 }
 
-#[test]
-fn the_document_names_every_defect() {
+fn defects() -> Vec<[String; 2]> {
     let defects = files("model/src/defects", ".rs");
     let defects: Vec<_> =
         defects.iter().flat_map(|file| fields(&file.text, ["name", "breaks"])).collect();
     assert!(!defects.is_empty());
-    assert_none(unnamed_defects(&file(INVARIANTS).text, &defects));
+    defects
+}
+
+#[test]
+fn the_document_names_every_defect() {
+    assert_none(unnamed_defects(&file(INVARIANTS).text, &defects()));
+}
+
+#[test]
+fn the_readme_quotes_what_the_command_prints() {
+    let manifest = file("model/manifest.toml").text;
+    let (quoted, wrong) = misquoted(&file("README.md").text, &manifest, &defects());
+    assert!(quoted >= 5, "it quotes {quoted} lines");
+    assert_none(wrong);
 }
 
 #[test]
@@ -166,4 +246,19 @@ fn a_citation_of_nothing_and_a_property_without_citation_are_found() {
     assert_eq!(citations(&file), [(1, "S1"), (1, "S99"), (2, "L1")]);
     assert_eq!(unknown_citations(&file, &["S1", "L1"]).len(), 1);
     assert_eq!(never_cited(&[file], &["S1", "S2"]).len(), 1);
+}
+
+#[test]
+fn a_wrong_quotation_is_found() {
+    let manifest = "[[run]]\nname = \"a-1\"\nlevel = \"quick\"\nstates = 1_234\ntransitions = 56\n\
+                    [[run]]\nname = \"a-2\"\nlevel = \"full\"\nstates = 7\ntransitions = 8\n";
+    let defects = [["barging".to_owned(), "S3".to_owned()]];
+    let wrong = |line: &str| misquoted(line, manifest, &defects).1.len();
+    assert_eq!(wrong("a-1  bounds  1 234  56  holds"), 0);
+    assert_eq!(wrong("a-1  bounds  1 235  56  holds"), 1);
+    assert_eq!(wrong("VERIFIED: 1 runs, 1 234 states, as the manifest says"), 0);
+    assert_eq!(wrong("VERIFIED: 2 runs, 1 241 states, as the manifest says"), 1);
+    assert_eq!(wrong("  barging   breaks S3 in 4 steps"), 0);
+    assert_eq!(wrong("  barging   breaks S4 in 4 steps"), 1);
+    assert_eq!(wrong("Faulty designs refuted: 2 of 2"), 1);
 }

@@ -8,9 +8,9 @@
 //! `--nocapture` shows how many executions each test explored and what came out of them. Under plain
 //! `cargo test` each test runs once, with the system's threads. One test is one race: a few threads in
 //! an engine that was brought to the brink of it. What is true of all executions (S1 to S9) is checked
-//! by [`world`], [`waiter`] and [`resource`]; how thoroughly a test explores, and what may come out, is stated
-//! by the test and checked by [`harness`]. Each file of `faults` breaks the engine in one place and names the test that must then
-//! fail; `.ci/faults` sees to it that it does.
+//! by [`world`], [`waiter`] and [`resource`]; how thoroughly a test explores, and what may come out, is
+//! stated by the test and checked by [`harness`]. Each file of `faults` breaks the engine in one place
+//! and names the test that must then fail; `.ci/faults` sees to it that it does.
 //!
 //! | File | Who meets whom |
 //! |---|---|
