@@ -1,9 +1,8 @@
 //! The protocol: what each action does. Pure and total, one function for each action.
 //!
-//! Three moves carry all of it. [`grant`](State::grant) is the only place that makes a hold,
-//! [`end_hold`](State::end_hold) the only one that ends one, and [`hand_over`](State::hand_over) runs
-//! whenever a hold has ended, in the same step: that is why no wake-up can be lost (S7) and no entry
-//! left behind (S5).
+//! Three moves carry all of it. `grant` is the only place that makes a hold, `end_hold` the only one
+//! that ends one, and `hand_over` runs whenever a hold has ended, in the same step: that is why no
+//! wake-up can be lost (S7) and no entry left behind (S5).
 
 use crate::action::{Action, Env, Op};
 use crate::outcome::{Outcome, Outcomes};

@@ -21,7 +21,7 @@ use crate::subject::{
 
 type Acquiring = Pin<Box<dyn Future<Output = Result<Guard<'static>, AcquireError>>>>;
 
-/// See the [module](self).
+/// The lockspace of one process, driven through its public interface on a paused clock.
 pub struct InProcess {
     pending: BTreeMap<RequestId, Hand<Acquiring>>,
     guards: BTreeMap<RequestId, Guard<'static>>,

@@ -12,7 +12,7 @@ use crate::books::{Books, Client, Stage};
 use crate::story::Story;
 use crate::subject::{Move, Ms, Observation, Reply, Setup, Subject};
 
-/// See the [module](self).
+/// Runs the specification beside a subject, and compares all there is to compare after every move.
 pub struct Judge<S> {
     subject: S,
     spec: State,
