@@ -1,6 +1,6 @@
 //! The meaning of a lockspace, as a pure function.
 //!
-//! [`step`] takes the state of a lockspace and one [`Action`], and answers with the state after it
+//! [`step`](step()) takes the state of a lockspace and one [`Action`], and answers with the state after it
 //! and what everybody concerned is told. That is all of the protocol: no clock (time is only "this
 //! timer elapsed"), no thread, no I/O, and no panic. A refused or stale action is an outcome.
 //!
@@ -10,7 +10,7 @@
 //! words in which a running lockspace tells what happened.
 //!
 //! What this package must not do: depend on anything, read a clock, or import shipping code. The
-//! shipping code in turn never calls [`step`]: that the two agree is evidence only because they share
+//! shipping code in turn never calls [`step`](step()): that the two agree is evidence only because they share
 //! words and not logic.
 //!
 //! ```

@@ -27,7 +27,7 @@ fn the_lockspace_does_what_the_specification_says() {
         ..default
     };
     let judged = TestRunner::new(config).run(&plans(WISHES), |plan| {
-        judge(&plan).map(drop).map_err(|story| TestCaseError::fail(story))
+        judge(&plan).map(drop).map_err(TestCaseError::fail)
     });
     match judged {
         Ok(()) => {}
