@@ -89,7 +89,7 @@ async fn health_names_each_limit_that_is_passed_and_by_whom() {
     let _waiters = [0; 2].map(|_| Hand::new(space.acquire("a").into_future()).waits());
     let name = LockName::new("a").unwrap();
     let deep = HealthReason::DeepQueue { name: name.clone(), waiters: 2 };
-    assert_eq!(space.health().reasons, [deep.clone()]);
+    assert_eq!(space.health().reasons, std::slice::from_ref(&deep));
 
     tokio::time::advance(ms(10)).await;
     let waits = HealthReason::LongWait { name: name.clone(), waiting_for: ms(10) };
