@@ -26,9 +26,8 @@ fn the_lockspace_does_what_the_specification_says() {
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
         ..default
     };
-    let judged = TestRunner::new(config).run(&plans(WISHES), |plan| {
-        judge(&plan).map(drop).map_err(TestCaseError::fail)
-    });
+    let judged = TestRunner::new(config)
+        .run(&plans(WISHES), |plan| judge(&plan).map(drop).map_err(TestCaseError::fail));
     match judged {
         Ok(()) => {}
         Err(TestError::Fail(story, plan)) => panic!("{story}\n\nwith {:?}", plan.setup),
