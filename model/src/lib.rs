@@ -9,7 +9,8 @@
 //! Read it in this order: [`machine`] (what an explorer needs), [`world`] (a lockspace and its
 //! clients), [`protocol`] (the abstraction that makes it finite) and [`plain`] (the same without
 //! abstraction), [`explorer`] and [`checker`] (the two explorers), [`path`] and [`story`] (from a
-//! violation to something that a person can read) and [`witness`], [`progress`], [`defects`], and last
+//! violation to something that a person can read) and [`witness`], [`progress`], [`defects`], [`engine`]
+//! (the engine's algorithm, which refines the protocol), and last
 //! [`manifest`] and [`verify`](mod@verify), which pin all results.
 //!
 //! What this package must not do: import shipping code into the protocol's model, decide anything by
@@ -18,6 +19,7 @@
 pub mod checker;
 mod components;
 pub mod defects;
+pub mod engine;
 pub mod explorer;
 pub mod machine;
 pub mod manifest;

@@ -7,6 +7,7 @@
 use lockspace_spec::{Limits, REACHABLE};
 use serde::Deserialize;
 
+use crate::engine::Engine;
 use crate::explorer::Explored;
 use crate::machine::Ids;
 use crate::plain::Plain;
@@ -36,6 +37,8 @@ pub struct Run {
     pub names: u16,
     /// With a bound on grants the machine is the plain one, else the protocol.
     pub grants: Option<u64>,
+    /// With a number of shards the machine is the engine's algorithm, judged by its refinement.
+    pub shards: Option<usize>,
     /// The limit on names in use, if there is one.
     pub most_names: Option<usize>,
     /// The limit on the waiters of a name, if there is one.
@@ -52,7 +55,9 @@ pub struct Run {
     pub transitions: u64,
     /// The longest of the shortest paths.
     pub depth: u32,
-    /// The reachability goals that these bounds are too small for. All others must be shown.
+    /// The reachability goals that these bounds are too small for. All others must be shown, but by the
+    /// engine's algorithm: its steps are not the specification's actions.
+    #[serde(default)]
     pub unreached: Vec<String>,
 }
 
@@ -96,6 +101,8 @@ pub enum AnyMachine {
     Protocol(Protocol),
     /// With real tokens and a bound on grants.
     Plain(Plain),
+    /// The engine's algorithm.
+    Engine(Engine),
 }
 
 impl Manifest {
@@ -119,11 +126,15 @@ impl Run {
     /// The machine that it runs.
     #[must_use]
     pub fn machine(&self) -> AnyMachine {
-        match self.grants {
-            Some(grants) => AnyMachine::Plain(
+        match (self.shards, self.grants) {
+            (Some(shards), _) => {
+                let (clients, names) = (usize::from(self.clients), usize::from(self.names));
+                AnyMachine::Engine(Engine { clients, names, shards, fault: None })
+            }
+            (None, Some(grants)) => AnyMachine::Plain(
                 Plain::new(self.clients, self.names, grants).limits(self.limits()),
             ),
-            None => AnyMachine::Protocol(self.protocol()),
+            (None, None) => AnyMachine::Protocol(self.protocol()),
         }
     }
 
@@ -148,6 +159,9 @@ impl Run {
     /// The goals that it must show.
     #[must_use]
     pub fn goals(&self) -> Ids {
+        if self.shards.is_some() {
+            return Ids::NONE;
+        }
         Ids::first(REACHABLE.len()).without(Ids::named(&REACHABLE, &self.unreached))
     }
 
@@ -172,6 +186,9 @@ impl Run {
             (self.most_waiters.map(|waiters| waiters as u64), "waiting"),
             (self.grants, "grants"),
         ];
+        if let Some(shards) = self.shards {
+            bounds += &format!(" in {shards} shards");
+        }
         for (limit, of) in limits {
             if let Some(limit) = limit {
                 bounds += &format!(", ≤ {limit} {of}");

@@ -33,6 +33,9 @@ pub fn verify(run: &Run, threads: usize, mut progress: impl FnMut(&Explored)) ->
             AnyMachine::Plain(machine) => {
                 explore_with(*explorer, machine, run.goals(), threads, &mut progress)
             }
+            AnyMachine::Engine(machine) => {
+                explore_with(*explorer, machine, run.goals(), threads, &mut progress)
+            }
         };
         verified.found.push((*explorer, explored, begun.elapsed()));
         let expected = run.expected();

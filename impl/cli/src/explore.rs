@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     match run.machine() {
         AnyMachine::Protocol(machine) => checker::serve(machine, run.goals(), address),
         AnyMachine::Plain(machine) => checker::serve(machine, run.goals(), address),
+        AnyMachine::Engine(machine) => checker::serve(machine, run.goals(), address),
     }
     Ok(ExitCode::SUCCESS)
 }
