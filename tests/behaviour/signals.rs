@@ -6,8 +6,8 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use lockspace::{LockSpace, ShutdownReport};
-use lockspace_tests::let_tasks_run;
+use lockspace::{LockSpace, Phase, ShutdownReport};
+use lockspace_tests::{Hand, let_tasks_run};
 
 use crate::ms;
 
@@ -107,4 +107,27 @@ fn second_signal_ends_the_grace_at_once() {
     service.wait_for("draining");
     service.signal("INT");
     service.ends_well();
+}
+
+#[test]
+fn listener_dropped_after_any_poll_leaves_nothing() {
+    if is_the_service() {
+        return listen_and_leave();
+    }
+    // In a process of its own, because a runtime that has listened goes on catching the signals.
+    Service::start("signals::listener_dropped_after_any_poll_leaves_nothing").ends_well();
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn listen_and_leave() {
+    for polls in 0..4 {
+        let space = LockSpace::new();
+        let mut listener = Hand::new(space.shutdown_on_signals(ms(1_000)));
+        for _ in 0..polls {
+            assert!(listener.poll().is_pending());
+        }
+        drop(listener);
+        assert_eq!(space.phase(), Phase::Open);
+        assert!(space.audit().is_quiescent());
+    }
 }
