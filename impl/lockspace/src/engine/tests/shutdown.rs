@@ -174,7 +174,7 @@ fn the_end_of_a_lease_meets_a_shutdown() {
     });
 }
 
-/// Three threads, complete. Two shut down at once, one with grace and one without: the shorter grace
+/// Two threads, complete. Two shut down at once, one with grace and one without: the shorter grace
 /// counts, both hear of the end, and of the same.
 #[test]
 fn two_shutdowns_close_together() {
@@ -210,10 +210,10 @@ fn the_last_release_tells_everybody_who_waits_for_the_end() {
     });
 }
 
-/// Four threads, at most three preemptions: it has four moments of interest (two shutdowns begin, the
-/// grace ends, the audit looks) of which one is not preempted; complete it would take many minutes.
-/// Whenever one looks, nothing is out of place, even if the second shutdown's grace ends before the
-/// first one has come by everywhere. Outcome: how many timers were seen armed.
+/// Four threads, at most three preemptions: complete, it takes longer than minutes, and two are enough
+/// for the audit to look between the end of the grace and that of the shutdown. Whenever one looks,
+/// nothing is out of place, even if the second shutdown's grace ends before the first one has come by
+/// everywhere. Outcome: how many timers were seen armed.
 #[test]
 fn an_audit_finds_everything_in_place_while_it_closes() {
     Race::bounded(3, 10_000).explore(&[0, 1], |world| {
