@@ -6,9 +6,9 @@
 //! client, the reaper or an operator may come in between; this model explores all the ways in which
 //! they do.
 //!
-//! **Refinement.** [`State::abstraction`] says which state of the specification a state of the engine
+//! **Refinement.** `State::abstraction` says which state of the specification a state of the engine
 //! stands for. Every step of the engine is then one step of the specification, the one that
-//! [`State::means`] names, with the same answers, or changes nothing there (a stutter). Both are
+//! `State::means` names, with the same answers, or changes nothing there (a stutter). Both are
 //! checked at every transition, and every safety property is judged on the specification's side of it.
 //!
 //! The abstraction is where the engine is *ahead* of itself. While a shutdown goes from shard to shard,
