@@ -148,10 +148,13 @@ impl<'a> Name<'a> {
     fn forgotten(&self, calls: &Calls) -> Option<Finding> {
         let rest = calls.rest?;
         let waits = |row: &Row| row.returned.is_none() && row.hold.cancel.is_none();
+        let withdrawn = |cancel: u32| calls.row(cancel).is_answered();
         let may_hold = |row: &Row| {
             let hold = &row.hold;
             let kept = hold.released.is_none() && hold.lost.is_none() && hold.not_held.is_none();
-            (row.granted_by().is_some() && kept) || row.is_unknown() || hold.cancel.is_some()
+            (row.granted_by().is_some() && kept)
+                || row.is_unknown()
+                || !hold.cancel.is_none_or(withdrawn)
         };
         let forgotten = self.acquires.iter().find(|row| waits(row))?;
         let free = !self.acquires.iter().any(|row| may_hold(row));

@@ -53,7 +53,7 @@ impl Place<'_> {
     /// The request id of an acquire, while it is its own.
     fn slot(&self, request: u32) -> Option<RequestId> {
         let slot = self.op(request).acquire.slot;
-        (self.owner(slot) == request).then_some(slot)
+        (self.owners.get(slot.0 as usize) == Some(&request)).then_some(slot)
     }
 
     pub(super) fn waits(&self, config: &Config, request: u32) -> bool {
@@ -75,23 +75,13 @@ impl Place<'_> {
             Moment::Lost(op, why) => config.lost.contains(&(op, why)),
             Moment::Begun => config.state.phase != Phase::Open,
             Moment::Closed => config.state.phase == Phase::Closed,
-            Moment::Rest => {
-                let undecided = |op: &u32| self.is_unanswered(*op);
-                !config.open.iter().any(undecided) && self.forgotten(config).is_none()
-            }
+            Moment::Rest => self.forgotten(config).is_none(),
         }
     }
 
-    /// An acquire that has been granted, although nobody was told.
+    /// An acquire without an answer that does not wait for one.
     pub(super) fn forgotten(&self, config: &Config) -> Option<u32> {
-        let mut holders = config.state.holds.values().map(|hold| self.owner(hold.request));
-        holders.find(|op| self.is_unanswered(*op))
-    }
-
-    /// Whether this is an acquire whose caller still hopes for an answer when the history ends.
-    fn is_unanswered(&self, op: u32) -> bool {
-        let known = self.plan.unknown.iter().all(|(_, unknown)| *unknown != op);
-        self.op(op).is_acquire() && self.op(op).acquire.fate == Fate::Open && known
+        self.plan.unanswered.iter().copied().find(|op| !self.waits(config, *op))
     }
 
     /// Every configuration that is one step away.

@@ -174,7 +174,7 @@ impl Scene<'_> {
         match self.place.forgotten(self.config) {
             Some(op) => {
                 let what = format!(
-                    "call {} was never answered, although the name was its own",
+                    "call {} was never answered, and has nobody to wait for",
                     self.call(op)
                 );
                 (Some("S7"), what)

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub(super) moments: Vec<(usize, Moment)>,
     /// Acquires of which nobody knows what became, by the moment since which that is so.
     pub(super) unknown: Vec<(usize, u32)>,
+    /// Acquires whose callers still hope for an answer when the history ends.
+    pub(super) unanswered: Vec<u32>,
     /// How many request ids are in use at once.
     pub(super) slots: usize,
 }
@@ -308,6 +310,9 @@ impl Builder<'_> {
         };
         let answer = row.returned.map(|(_, answer)| answer).filter(|_| !row.is_unknown());
         let acquire = self.acquire(row);
+        if matches!(act, Act::Acquire(..)) && row.returned.is_none() && row.hold.cancel.is_none() {
+            self.plan.unanswered.push(op);
+        }
         self.plan.ops.push(Op { act, call: row.id.0, request, answer, since, acquire });
         self.plan.moments.push((event, Moment::Invoke(op)));
     }
