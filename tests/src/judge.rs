@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lockspace_spec::{
-    Action, Addressee, FencingToken, Grace, Lease, Name, Op, Outcome, Outcomes, REACHABLE,
+    Action, Addressee, FencingToken, Grace, Lease, Loss, Name, Op, Outcome, Outcomes, REACHABLE,
     RequestId, SAFETY, State, Transition, Wait, step,
 };
 
@@ -12,9 +13,12 @@ use crate::books::{Books, Client, Stage};
 use crate::story::Story;
 use crate::subject::{Move, Ms, Observation, Reply, Setup, Subject};
 
+const NOT_FOUND_WRONG: &str = "a judgement ends with the first disagreement";
+
 /// Runs the specification beside a subject, and compares all there is to compare after every move.
 pub struct Judge<S> {
-    subject: S,
+    /// `None` once it was found wrong.
+    subject: Option<S>,
     spec: State,
     books: Books,
     story: Story,
@@ -73,8 +77,11 @@ impl<S> Judge<S> {
     }
 
     /// The subject, when the judgement is over.
+    ///
+    /// # Panics
+    /// If it was found wrong.
     pub fn into_subject(self) -> S {
-        self.subject
+        self.subject.expect(NOT_FOUND_WRONG)
     }
 }
 
@@ -82,7 +89,7 @@ impl<S: Subject> Judge<S> {
     /// Judges a subject that is open and in which nothing has happened.
     pub fn new(setup: &Setup, subject: S) -> Self {
         Self {
-            subject,
+            subject: Some(subject),
             spec: State::new(setup.limits),
             books: Books::new(setup.timing),
             story: Story::default(),
@@ -100,7 +107,7 @@ impl<S: Subject> Judge<S> {
     pub fn step(&mut self, what: &Move) -> Result<(), Disagreement> {
         self.story.begin(self.books.now, what);
         let expected = self.specify(what)?;
-        let got = self.subject.apply(what);
+        let got = self.ask_subject(|subject| subject.apply(what))?;
         self.compare_reply(what, expected, got)?;
         self.compare_woken()?;
         self.compare_observation()
@@ -123,20 +130,32 @@ impl<S: Subject> Judge<S> {
 impl<S> Judge<S> {
     /// Steps the specification; answers what the mover is to be told, as far as it can be known.
     fn specify(&mut self, what: &Move) -> Result<Expected, Disagreement> {
-        if let Move::Pass { time } = *what {
-            self.books.now += time;
-            while let Some((at, elapsed)) = self.books.next_due()
-                && at <= self.books.now
-            {
-                self.act(what, elapsed.into())?;
+        match *what {
+            Move::Pass { time } => self.specify_the_end_of_timers(what, time),
+            Move::Look { request, .. } => {
+                let expected = self.expected_at_a_look(request);
+                self.books.looked(request);
+                Ok(expected)
             }
-            return Ok(Expected::Reply(Reply::Nothing));
+            _ => self.specify_an_action(what),
         }
-        if let Move::Look { request, .. } = *what {
-            let expected = self.expected_at_a_look(request);
-            self.books.looked(request);
-            return Ok(expected);
+    }
+
+    fn specify_the_end_of_timers(
+        &mut self,
+        what: &Move,
+        time: Ms,
+    ) -> Result<Expected, Disagreement> {
+        self.books.now += time;
+        while let Some((at, elapsed)) = self.books.next_due()
+            && at <= self.books.now
+        {
+            self.act(what, elapsed.into())?;
         }
+        Ok(Reply::Nothing.into())
+    }
+
+    fn specify_an_action(&mut self, what: &Move) -> Result<Expected, Disagreement> {
         if let Move::Ask { request, name, wait, lease } = *what {
             self.books.open(request, name, wait, lease);
         }
@@ -150,20 +169,7 @@ impl<S> Judge<S> {
             Some(request) => outcomes.of(request),
             None => outcomes.to(Addressee::Operator).next(),
         };
-        Ok(match (what, told) {
-            (Move::Leave { .. } | Move::Drop { .. } | Move::ShutDown { .. }, _) => {
-                Reply::Nothing.into()
-            }
-            (Move::Force { name }, Some(Outcome::Released)) => Expected::Forced(*name),
-            (Move::Force { .. }, _) => Reply::Forced(None).into(),
-            (_, Some(Outcome::Granted(token))) => Expected::Granted(token),
-            (_, Some(Outcome::Queued { .. })) => Reply::Pending.into(),
-            (_, Some(Outcome::Refused(why))) => Reply::Refused(why).into(),
-            (_, Some(Outcome::Released)) => Reply::Released.into(),
-            (_, Some(Outcome::Renewed)) => Reply::Renewed.into(),
-            (_, Some(Outcome::NotHeld)) => Reply::Lost(lost.expect("its hold has ended")).into(),
-            (_, other) => unreachable!("{what:?} answers {other:?}"),
-        })
+        Ok(expected_after(what, told, lost))
     }
 
     fn action_of(&self, what: &Move) -> Op {
@@ -230,6 +236,16 @@ impl<S> Judge<S> {
 
 /// Comparing.
 impl<S: Subject> Judge<S> {
+    /// Asks the subject something. If it panics, that is its answer.
+    fn ask_subject<T>(&mut self, ask: impl FnOnce(&mut S) -> T) -> Result<T, Disagreement> {
+        let subject = self.subject.as_mut().expect(NOT_FOUND_WRONG);
+        catch_unwind(AssertUnwindSafe(|| ask(subject))).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+            self.disagree("the subject answers", "anything", format!("a panic: {text}"))
+        })
+    }
+
     fn compare_reply(
         &mut self,
         what: &Move,
@@ -257,7 +273,7 @@ impl<S: Subject> Judge<S> {
 
     fn compare_woken(&mut self) -> Result<(), Disagreement> {
         let mut expected = std::mem::take(&mut self.books.answered);
-        let mut got = self.subject.woken();
+        let mut got = self.ask_subject(S::woken)?;
         expected.sort_unstable();
         got.sort_unstable();
         if expected == got {
@@ -267,7 +283,7 @@ impl<S: Subject> Judge<S> {
     }
 
     fn compare_observation(&mut self) -> Result<(), Disagreement> {
-        let got = self.subject.observe();
+        let got = self.ask_subject(|subject| subject.observe())?;
         self.learn_handed_over(&got)?;
         let expected = self.books.expect(&self.spec);
         if expected == got {
@@ -300,12 +316,15 @@ impl<S: Subject> Judge<S> {
 }
 
 impl<S> Judge<S> {
+    /// The subject is wrong. From here on it is not touched, not even to be dropped: that might panic,
+    /// and the story would be lost.
     fn disagree(
-        &self,
+        &mut self,
         about: &str,
         expected: impl Into<String>,
         got: impl Into<String>,
     ) -> Disagreement {
+        std::mem::forget(self.subject.take());
         Disagreement {
             story: self.story.to_string(),
             about: about.into(),
@@ -326,6 +345,24 @@ enum Expected {
 impl From<Reply> for Expected {
     fn from(reply: Reply) -> Self {
         Self::Reply(reply)
+    }
+}
+
+/// What the mover is to be told, given what the specification tells it.
+fn expected_after(what: &Move, told: Option<Outcome>, lost: Option<Loss>) -> Expected {
+    match (what, told) {
+        (Move::Leave { .. } | Move::Drop { .. } | Move::ShutDown { .. }, _) => {
+            Reply::Nothing.into()
+        }
+        (Move::Force { name }, Some(Outcome::Released)) => Expected::Forced(*name),
+        (Move::Force { .. }, _) => Reply::Forced(None).into(),
+        (_, Some(Outcome::Granted(token))) => Expected::Granted(token),
+        (_, Some(Outcome::Queued { .. })) => Reply::Pending.into(),
+        (_, Some(Outcome::Refused(why))) => Reply::Refused(why).into(),
+        (_, Some(Outcome::Released)) => Reply::Released.into(),
+        (_, Some(Outcome::Renewed)) => Reply::Renewed.into(),
+        (_, Some(Outcome::NotHeld)) => Reply::Lost(lost.expect("its hold has ended")).into(),
+        (_, other) => unreachable!("{what:?} answers {other:?}"),
     }
 }
 
