@@ -46,6 +46,9 @@ pub struct Run {
     /// What is exchangeable.
     #[serde(default)]
     pub symmetry: Exchangeable,
+    /// Whether what is stale is left out: it adds transitions, never states.
+    #[serde(default)]
+    pub without_stale: bool,
     /// Whether progress is checked too.
     #[serde(default)]
     pub progress: bool,
@@ -146,7 +149,8 @@ impl Run {
             Exchangeable::Clients => Symmetry::Clients,
             Exchangeable::ClientsAndNames => Symmetry::ClientsAndNames,
         };
-        Protocol::new(self.clients, self.names, symmetry).limits(self.limits())
+        let protocol = Protocol::new(self.clients, self.names, symmetry).limits(self.limits());
+        if self.without_stale { protocol.without_stale() } else { protocol }
     }
 
     fn limits(&self) -> Limits {
@@ -200,6 +204,7 @@ impl Run {
                 Exchangeable::Clients => ", clients alike",
                 Exchangeable::ClientsAndNames => ", all alike",
             }
+            + if self.without_stale { ", nothing stale" } else { "" }
     }
 
     /// The chance that stateright took two different states for one and something was missed: it

@@ -13,7 +13,9 @@
 //! Guards of ended grants are not remembered either: at any moment any client that does not wait may
 //! release or renew with such a token. That is more than clients can do, so what holds here holds.
 
-use lockspace_spec::{Action, Env, FencingToken, Grace, Lease, Limits, Name, Op, RequestId, Wait};
+use lockspace_spec::{
+    Action, Env, FencingToken, Grace, Lease, Limits, Name, Op, RequestId, Timer, Wait,
+};
 
 use crate::machine::{Ids, Machine, Next};
 use crate::packing;
@@ -33,6 +35,9 @@ pub struct Protocol {
     pub limits: Limits,
     /// What is exchangeable.
     pub symmetry: Symmetry,
+    /// Whether what is stale is tried: a release, a cancel or the end of a timer that is too late. It
+    /// adds transitions and, by S8, never a state.
+    pub stale: bool,
     /// How the lockspace acts.
     pub design: Design,
 }
@@ -60,6 +65,7 @@ impl Protocol {
             names,
             limits: Limits::UNLIMITED,
             symmetry,
+            stale: true,
             design: lockspace_spec::apply,
         };
         assert!(packing::width(&protocol) <= u64::BITS, "a state must fit into 64 bits");
@@ -70,6 +76,12 @@ impl Protocol {
     #[must_use]
     pub const fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same with what is stale left out, for runs that are large without it.
+    #[must_use]
+    pub const fn without_stale(self) -> Self {
+        Self { stale: false, ..self }
     }
 
     /// The same bounds under another design.
@@ -121,6 +133,9 @@ impl Machine for Protocol {
         }
         actions.push(Env::LeaseElapsed { token: STALE }.into());
         operator_actions(self.names, actions);
+        if !self.stale {
+            actions.retain(|action| !is_stale(world, action));
+        }
     }
 
     fn next(&self, world: &World, after: &mut World, action: &Action, wanted: Ids) -> Next<u64> {
@@ -139,6 +154,22 @@ impl Machine for Protocol {
 
     fn unpack(&self, key: &u64) -> World {
         packing::unpack(self, *key)
+    }
+}
+
+/// Whether `action` is upon something that has ended, or never was.
+fn is_stale(world: &World, action: &Action) -> bool {
+    let armed = |timer| world.space.timers.contains(&timer);
+    match *action {
+        Action::Op(Op::Acquire { .. } | Op::Shutdown { .. }) => false,
+        Action::Op(Op::Cancel { request }) => {
+            world.clients[usize::from(request.0)].doing == Doing::Idle
+        }
+        Action::Op(Op::Release { token, .. } | Op::Renew { token, .. }) => token == STALE,
+        Action::Op(Op::ForceRelease { name }) => !world.space.entries.contains_key(&name),
+        Action::Env(Env::WaitElapsed { request }) => !armed(Timer::Wait(request)),
+        Action::Env(Env::LeaseElapsed { token }) => !armed(Timer::Lease(token)),
+        Action::Env(Env::GraceElapsed) => !armed(Timer::Grace),
     }
 }
 

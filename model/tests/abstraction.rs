@@ -184,6 +184,17 @@ fn no_request_whatever_does_harm() {
     }
 }
 
+#[test]
+fn leaving_out_what_is_stale_leaves_out_no_state() {
+    for protocol in [
+        Protocol::new(3, 2, Symmetry::None),
+        Protocol::new(4, 2, Symmetry::ClientsAndNames),
+        Protocol::new(3, 2, Symmetry::None).limits(TIGHT),
+    ] {
+        assert_eq!(reachable(&protocol.without_stale()), reachable(&protocol));
+    }
+}
+
 /// A design that keeps every safety property and yet is not the protocol.
 fn never_grants_at_once(state: &mut lockspace_spec::State, action: &Action) -> Outcomes {
     match *action {

@@ -152,22 +152,20 @@ pub fn s3_fifo(t: &Transition<'_>) -> bool {
 /// none is forgotten.
 #[must_use]
 pub fn s4_exactly_once(t: &Transition<'_>) -> bool {
-    let told = |request: RequestId, kind: fn(Outcome) -> bool| {
-        t.outcomes.to(Addressee::Request(request)).filter(|outcome| kind(*outcome)).count()
-    };
     let waits = |state: &State, request| state.place_of(request).is_some();
     let holds = |state: &State, request| state.hold_of(request).is_some();
     concerned(t).all(|request| {
-        let asks = matches!(t.action, Action::Op(Op::Acquire { request: r, .. }) if *r == request)
-            && !waits(t.before, request)
-            && !holds(t.before, request);
-        let unanswered = usize::from(waits(t.before, request) || asks);
-        let answers = told(request, Outcome::answers_acquire);
-        let grants = told(request, |outcome| matches!(outcome, Outcome::Granted(_)));
-        let ends = told(request, Outcome::ends_grant);
+        let (waited, held) = (waits(t.before, request), holds(t.before, request));
+        let asks = matches!(t.action, Action::Op(Op::Acquire { request: r, .. }) if *r == request);
+        let unanswered = usize::from(waited || asks && !held);
+        let (mut answers, mut grants, mut ends) = (0, 0, 0);
+        for outcome in t.outcomes.to(Addressee::Request(request)) {
+            answers += usize::from(outcome.answers_acquire());
+            grants += usize::from(matches!(outcome, Outcome::Granted(_)));
+            ends += usize::from(outcome.ends_grant());
+        }
         unanswered == answers + usize::from(waits(t.after, request))
-            && usize::from(holds(t.before, request)) + grants
-                == ends + usize::from(holds(t.after, request))
+            && usize::from(held) + grants == ends + usize::from(holds(t.after, request))
     })
 }
 

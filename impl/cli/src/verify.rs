@@ -75,7 +75,8 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     let level = if args.full { Level::Full } else { Level::Quick };
     let manifest = Manifest::read();
     let only = args.only.as_deref().unwrap_or_default();
-    let runs: Vec<&Run> = manifest.up_to(level).filter(|run| run.name.contains(only)).collect();
+    let mut runs: Vec<&Run> = manifest.up_to(level).filter(|run| run.name.contains(only)).collect();
+    runs.sort_by_key(|run| run.level);
     let threads = available_parallelism().map_or(1, usize::from);
     let mut report = Report { passed: true, threads, runs: Vec::new(), defects: Vec::new() };
     let table = Table::new(&runs);
