@@ -75,7 +75,7 @@ impl Draft {
                 What::Queued(id, ticket) => seen[acquires[id]].queued = Some((at, *ticket)),
                 What::Return(id, answer) => match (&calls[id], answer) {
                     ((_, Call::Acquire { .. }), _) => {
-                        seen[acquires[id]].returned = Some((at, *answer))
+                        seen[acquires[id]].returned = Some((at, *answer));
                     }
                     ((begun, Call::Cancel { request }), _) => {
                         seen[acquires[request]].cancel = Some((*begun, at));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lockspace_history::{Budget, History, Summary, Verdict, What, judge, judge_by_witness};
+use lockspace_history::{Budget, History, Summary, Verdict, judge};
 
 use crate::busy::{Busy, record, seed};
 
