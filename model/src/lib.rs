@@ -11,7 +11,8 @@
 //! abstraction), [`explorer`] and [`checker`] (the two explorers), [`path`] and [`story`] (from a
 //! violation to something that a person can read) and [`witness`], [`progress`], [`defects`], [`engine`]
 //! (the engine's algorithm, which refines the protocol), and last
-//! [`manifest`] and [`verify`](mod@verify), which pin all results.
+//! [`manifest`] and [`verify`](mod@verify), which pin all results. [`proof`] stands apart: what it shows
+//! is bounded by nothing.
 //!
 //! What this package must not do: import shipping code into the protocol's model, decide anything by
 //! wall time, or let a search that was cut short look like one that was not.
@@ -27,6 +28,7 @@ mod packing;
 pub mod path;
 pub mod plain;
 pub mod progress;
+pub mod proof;
 pub mod protocol;
 pub mod story;
 pub mod verify;

@@ -77,8 +77,8 @@ claims! {
     });
 
     "S2" Invariant "the tokens of holds are below the next": |s| each_request(|r| {
-        let (token, next) = (s.token(r), s.next_token());
-        s.holding(r).implies(Term::number(1).at_most(&token) & token.below(&next))
+        let (one, token, next) = (Term::number(1), s.token(r), s.next_token());
+        one.at_most(&next) & s.holding(r).implies(one.at_most(&token) & token.below(&next))
     });
     "S2" Invariant "no two holds have one token": |s| each_two_requests(|r, q| {
         (s.holding(r) & s.holding(q) & s.token(r).is(&s.token(q))).implies(r.is(q))
@@ -102,12 +102,17 @@ claims! {
     "S3" Promise "waiters keep their order": || each_two_stayers(|r, q| {
         BEFORE.place(r).below(&BEFORE.place(q)).implies(AFTER.place(r).below(&AFTER.place(q)))
     });
+    "S3" Promise "a waiter that stays is as it was": || each_request(|r| {
+        let timed = BEFORE.timed(r).is(&AFTER.timed(r));
+        stays(r).implies(timed & BEFORE.leased(r).is(&AFTER.leased(r)))
+    });
     "S3" Promise "newcomers wait behind": || each_two_requests(|r, q| {
         let comes = !BEFORE.waiting(q) & AFTER.waiting(q) & AFTER.name(q).is(&AFTER.name(r));
         (stays(r) & comes).implies(AFTER.place(r).below(&AFTER.place(q)))
     });
     "S3" Promise "nobody who is granted overtakes": || each_two_requests(|r, q| {
-        let granted = AFTER.tells(r, Answer::Granted) & AFTER.name(r).is(&BEFORE.name(q));
+        let new = AFTER.holding(r) & BEFORE.next_token().at_most(&AFTER.token(r));
+        let granted = (AFTER.tells(r, Answer::Granted) | new) & AFTER.name(r).is(&BEFORE.name(q));
         let was_ahead = BEFORE.waiting(r)
             & BEFORE.name(r).is(&BEFORE.name(q))
             & BEFORE.place(r).below(&BEFORE.place(q));
@@ -188,6 +193,9 @@ claims! {
     "S9" Invariant "nobody waits after shutdown began": |s| each_request(|r| {
         s.waiting(r).implies(s.in_phase(Phase::Open))
     });
+    "S9" Invariant "queues are empty after shutdown began": |s| each_name(|n| {
+        Term::number(0).below(&s.queue_length(n)).implies(s.in_phase(Phase::Open))
+    });
     "S9" Invariant "closed: no holder": |s| each_request(|r| {
         s.holding(r).implies(!s.in_phase(Phase::Closed))
     });
@@ -216,7 +224,7 @@ claims! {
         Term::number(0).at_most(&length) & length.at_most(&s.most_waiters())
     });
     "S10" Invariant "names are within the limit": |s| s.names_in_use().at_most(&s.most_names());
-    "S10" Promise "names in use are counted": || counted();
+    "S10" Promise "names in use are counted": counted;
     "S10" Promise "AtCapacity only at a limit": || each_request(|r| {
         let which = BEFORE.which();
         let names = BEFORE.most_names().at_most(&BEFORE.names_in_use());

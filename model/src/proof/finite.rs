@@ -27,7 +27,8 @@ impl Universe {
         let mut universe = Self { requests, names, tokens, counts, offsets: Vec::new(), size: 0 };
         for symbol in SYMBOLS {
             universe.offsets.push(universe.size);
-            universe.size += symbol.args.iter().map(|sort| universe.count(*sort)).product::<usize>();
+            universe.size +=
+                symbol.args.iter().map(|sort| universe.count(*sort)).product::<usize>();
         }
         universe
     }
@@ -180,8 +181,7 @@ pub fn take(universe: &Universe, before: &Structure, space: &Space) -> Structure
         if !matches!(symbol.part, Part::State | Part::Told) {
             continue;
         }
-        let variables = variables(symbol);
-        let terms: Vec<Term> = variables.iter().copied().map(Term::variable).collect();
+        let (variables, terms) = variables(symbol);
         let body = space.read(symbol, &terms);
         for args in universe.arguments(symbol) {
             let names = variables.iter().map(|(name, _)| *name);

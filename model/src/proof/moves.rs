@@ -56,10 +56,10 @@ impl Space {
     #[must_use]
     pub fn initial() -> Self {
         let mut space = Self::unchanged();
-        space.set(&PHASE, &[], Phase::Open.into());
-        space.set(&NEXT_TOKEN, &[], Term::number(1));
-        space.set(&NAMES_IN_USE, &[], Term::number(0));
-        space.set(&GRACE_TIMER, &[], false.into());
+        space.set(&PHASE, [], Phase::Open.into());
+        space.set(&NEXT_TOKEN, [], Term::number(1));
+        space.set(&NAMES_IN_USE, [], Term::number(0));
+        space.set(&GRACE_TIMER, [], false.into());
         space.set_all(&REQUEST_STATUS, |_, _| Status::Idle.into());
         space.set_all(&ENTRY, |_, _| false.into());
         space.set_all(&QUEUE_LENGTH, |_, _| Term::number(0));
@@ -69,8 +69,13 @@ impl Space {
     }
 
     /// Gives `symbol` the `value` at one place.
-    pub fn set(&mut self, symbol: &'static Symbol, at: &[Term], value: Term) {
-        let at = at.to_vec();
+    pub fn set<const ARGS: usize>(
+        &mut self,
+        symbol: &'static Symbol,
+        at: [&Term; ARGS],
+        value: Term,
+    ) {
+        let at = at.map(Term::clone);
         self.set_all(symbol, move |args, old| {
             if args.is_empty() {
                 return value.clone();
@@ -92,14 +97,14 @@ impl Space {
 
     /// `request` is told `answer`.
     pub fn tell(&mut self, request: &Term, answer: Answer) {
-        self.set(&TOLD, &[request.clone()], answer.into());
+        self.set(&TOLD, [request], answer.into());
     }
 
     /// The operator is told one of the things that operators are told.
     pub fn tell_operator(&mut self, what: &'static Symbol) {
         let operators = [&OPERATOR_CLOSED, &OPERATOR_NOT_HELD, &OPERATOR_RELEASED];
         assert!(operators.iter().any(|symbol| symbol.index == what.index));
-        self.set(what, &[], true.into());
+        self.set(what, [], true.into());
     }
 }
 
@@ -107,66 +112,66 @@ impl Space {
 impl Space {
     /// `name`, which was free, is in use.
     pub fn make_entry(&mut self, name: &Term) {
-        self.set(&ENTRY, &[name.clone()], true.into());
-        self.set(&NAMES_IN_USE, &[], self.names_in_use() + 1);
+        self.set(&ENTRY, [name], true.into());
+        self.set(&NAMES_IN_USE, [], self.names_in_use() + 1);
     }
 
     /// `name` is free.
     pub fn remove_entry(&mut self, name: &Term) {
-        self.set(&ENTRY, &[name.clone()], false.into());
-        self.set(&NAMES_IN_USE, &[], self.names_in_use() + -1);
+        self.set(&ENTRY, [name], false.into());
+        self.set(&NAMES_IN_USE, [], self.names_in_use() - 1);
     }
 
     /// `request` holds `name`, with the next token.
     pub fn grant(&mut self, request: &Term, name: &Term, leased: &Term) {
         let token = self.next_token();
-        self.set(&NEXT_TOKEN, &[], token.clone() + 1);
+        self.set(&NEXT_TOKEN, [], token.clone() + 1);
         self.grant_with(request, name, leased, &token);
     }
 
     /// `request` holds `name`, with this `token`.
     pub fn grant_with(&mut self, request: &Term, name: &Term, leased: &Term, token: &Term) {
-        let at = [request.clone()];
-        self.set(&REQUEST_STATUS, &at, Status::Holding.into());
-        self.set(&REQUEST_NAME, &at, name.clone());
-        self.set(&REQUEST_LEASED, &at, leased.clone());
-        self.set(&REQUEST_TOKEN, &at, token.clone());
-        self.set(&HOLDER, &[name.clone()], request.clone());
-        self.set(&OWNER, &[token.clone()], request.clone());
+        let at = [request];
+        self.set(&REQUEST_STATUS, at, Status::Holding.into());
+        self.set(&REQUEST_NAME, at, name.clone());
+        self.set(&REQUEST_LEASED, at, leased.clone());
+        self.set(&REQUEST_TOKEN, at, token.clone());
+        self.set(&HOLDER, [name], request.clone());
+        self.set(&OWNER, [token], request.clone());
         let armed = self.lease_timer(token) | leased.clone();
-        self.set(&LEASE_TIMER, &[token.clone()], armed);
-        self.set(&GRANTED_TOKEN, &[], token.clone());
+        self.set(&LEASE_TIMER, [token], armed);
+        self.set(&GRANTED_TOKEN, [], token.clone());
         self.tell(request, Answer::Granted);
     }
 
     /// `request` waits for `name`, at the end of its queue.
     pub fn queue(&mut self, request: &Term, name: &Term, timed: &Term, leased: &Term) {
         let place = self.queue_length(name);
-        let at = [request.clone()];
-        self.set(&REQUEST_STATUS, &at, Status::Waiting.into());
-        self.set(&REQUEST_NAME, &at, name.clone());
-        self.set(&REQUEST_LEASED, &at, leased.clone());
-        self.set(&REQUEST_TIMED, &at, timed.clone());
-        self.set(&REQUEST_PLACE, &at, place.clone());
-        self.set(&WAITER, &[name.clone(), place.clone()], request.clone());
-        self.set(&QUEUE_LENGTH, &[name.clone()], place.clone() + 1);
+        let at = [request];
+        self.set(&REQUEST_STATUS, at, Status::Waiting.into());
+        self.set(&REQUEST_NAME, at, name.clone());
+        self.set(&REQUEST_LEASED, at, leased.clone());
+        self.set(&REQUEST_TIMED, at, timed.clone());
+        self.set(&REQUEST_PLACE, at, place.clone());
+        self.set(&WAITER, [name, &place], request.clone());
+        self.set(&QUEUE_LENGTH, [name], place.clone() + 1);
         let armed = self.wait_timer(request) | timed.clone();
-        self.set(&WAIT_TIMER, &at, armed);
-        self.set(&AHEAD, &[], place);
+        self.set(&WAIT_TIMER, at, armed);
+        self.set(&AHEAD, [], place);
         self.tell(request, Answer::Queued);
     }
 
     /// `request` leaves the queue of `name`, and those behind it move up.
     pub fn leave_queue(&mut self, request: &Term, name: &Term) {
         let place = self.place(request);
-        self.set(&WAIT_TIMER, &[request.clone()], false.into());
-        self.set(&REQUEST_STATUS, &[request.clone()], Status::Idle.into());
-        self.set(&QUEUE_LENGTH, &[name.clone()], self.queue_length(name) + -1);
+        self.set(&WAIT_TIMER, [request], false.into());
+        self.set(&REQUEST_STATUS, [request], Status::Idle.into());
+        self.set(&QUEUE_LENGTH, [name], self.queue_length(name) - 1);
         let before = self.clone();
         let (of, gap) = (name.clone(), place.clone());
         self.set_all(&REQUEST_PLACE, move |args, old| {
             let behind = before.name(&args[0]).is(&of) & gap.below(&old);
-            behind.choose(old.clone() + -1, old)
+            behind.choose(old.clone() - 1, old)
         });
         let before = self.clone();
         let (of, gap) = (name.clone(), place);
@@ -179,8 +184,8 @@ impl Space {
     /// The hold of `request` ends, and it is told `how`.
     pub fn end_hold(&mut self, request: &Term, how: Answer) {
         let token = self.token(request);
-        self.set(&LEASE_TIMER, &[token], false.into());
-        self.set(&REQUEST_STATUS, &[request.clone()], Status::Idle.into());
+        self.set(&LEASE_TIMER, [&token], false.into());
+        self.set(&REQUEST_STATUS, [request], Status::Idle.into());
         self.tell(request, how);
     }
 
@@ -192,7 +197,7 @@ impl Space {
         self.grant(&next, name, &leased);
     }
 
-    /// Every waiter is refused.
+    /// Every waiter is refused: all who waited when the step began, in which nobody else is queued.
     pub fn refuse_all_waiters(&mut self) {
         self.set_all(&REQUEST_STATUS, |args, old| {
             BEFORE.waiting(&args[0]).choose(Status::Idle.into(), old)
@@ -204,7 +209,8 @@ impl Space {
         self.set_all(&QUEUE_LENGTH, |_, _| Term::number(0));
     }
 
-    /// Every hold is lost, and its name is free.
+    /// Every hold is lost, and its name is free: all holds that there were when the step began, in which
+    /// nobody is granted anything.
     pub fn revoke_all(&mut self) {
         self.set_all(&REQUEST_STATUS, |args, old| {
             BEFORE.holding(&args[0]).choose(Status::Idle.into(), old)
@@ -216,20 +222,20 @@ impl Space {
             old & !BEFORE.holding_with(&BEFORE.owner(&args[0]), &args[0])
         });
         self.set_all(&ENTRY, |_, _| false.into());
-        self.set(&NAMES_IN_USE, &[], Term::number(0));
+        self.set(&NAMES_IN_USE, [], Term::number(0));
     }
 
     /// Shutdown begins.
     pub fn begin_drain(&mut self) {
-        self.set(&PHASE, &[], Phase::Draining.into());
-        self.set(&GRACE_TIMER, &[], true.into());
+        self.set(&PHASE, [], Phase::Draining.into());
+        self.set(&GRACE_TIMER, [], true.into());
         self.refuse_all_waiters();
     }
 
     /// Nothing is left.
     pub fn close(&mut self) {
-        self.set(&PHASE, &[], Phase::Closed.into());
-        self.set(&GRACE_TIMER, &[], false.into());
+        self.set(&PHASE, [], Phase::Closed.into());
+        self.set(&GRACE_TIMER, [], false.into());
         self.tell_operator(&OPERATOR_CLOSED);
     }
 }

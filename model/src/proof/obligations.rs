@@ -1,56 +1,51 @@
 //! What the solvers are asked.
 //!
-//! An obligation is a question whose answer must be `unsat`: no state, however many requests and
-//! names it has, is a counterexample. A witness is one whose answer must be `sat`: without it, an
-//! obligation might hold because the case can never happen.
+//! An obligation is a goal that must be `unsat`: no step, however many requests and names there are,
+//! is a counterexample. A witness is one that must be `sat`: without it, an obligation might hold
+//! only because its case never happens, or because its claim is true of everything.
 
 use super::cases::{Case, cases};
 use super::claims::{CLAIMS, Claim, Says};
 use super::controls::{Control, controls};
 use super::finite::Universe;
 use super::moves::Space;
-use super::smt::{Domain, question};
+use super::smt::{self, Domain};
 use super::term::Term;
 use super::vocabulary::{BEFORE, Reads};
 
-/// A question for a solver.
+/// Goals about one step, put to a solver together and answered one by one.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct Inquiry {
     /// What it is about.
-    pub name: String,
-    /// The question, as SMT-LIB text.
-    pub text: String,
-    /// Whether the answer must be `sat`.
+    pub about: String,
+    /// What each goal is.
+    pub goals: Vec<String>,
+    /// Whether the answer to each must be `sat`, or `unsat`.
     pub satisfiable: bool,
+    /// All of it, as SMT-LIB text.
+    pub text: String,
 }
 
-/// Every obligation: the claims of the initial state and of every case, and that the cases of an
-/// action leave nothing out and do not overlap.
+/// Every obligation: the claims of the initial state and of each case, and that the cases of an
+/// action leave no state out and do not overlap.
 #[must_use]
-pub fn obligations() -> Vec<Question> {
+pub fn obligations() -> Vec<Inquiry> {
     let cases = cases();
-    let initial = CLAIMS.iter().filter(|claim| matches!(claim.says, Says::Invariant(_))).map(|claim| {
-        refute(format!("initial state: {}", title(claim)), &Space::initial(), &[!claim.after()])
-    });
-    let kept = cases.iter().flat_map(|case| CLAIMS.iter().map(|claim| kept(case, claim)));
-    initial.chain(kept).chain(determinism(&cases)).collect()
+    let kept = cases.iter().map(kept);
+    let determined = cases.chunk_by(|left, right| left.asked == right.asked).map(determined);
+    [initial()].into_iter().chain(kept).chain(determined).collect()
 }
 
-/// Every witness: that each case can happen, that each claim can be false, and that each faulty
-/// design is refuted.
+/// Every witness: that each case can happen, and that each faulty design breaks its claim.
 #[must_use]
-pub fn witnesses() -> Vec<Question> {
-    let happens = |case: &Case| {
-        let formulas = with_invariants([case.guard.clone()]);
-        find(format!("{} can happen", case.name), &case.after, &formulas)
+pub fn witnesses() -> Vec<Inquiry> {
+    let happens = |case: &Case| find(&case.name, case, "can happen".to_owned(), true.into());
+    let breaks = |control: &Control| {
+        let claim = control.claim();
+        find(control.name, &control.case, format!("breaks {}", title(claim)), !claim.after())
     };
-    let refutation = |control: &Control| {
-        let broken = control.claim();
-        let formulas = with_invariants([control.case.guard.clone(), !broken.after()]);
-        find(format!("{} breaks {}", control.name, title(broken)), &control.case.after, &formulas)
-    };
-    let happens = cases().iter().map(happens).collect::<Vec<_>>();
-    happens.into_iter().chain(controls().iter().map(refutation)).collect()
+    let (cases, controls) = (cases(), controls());
+    cases.iter().map(happens).chain(controls.iter().map(breaks)).collect()
 }
 
 /// A claim in words.
@@ -59,42 +54,47 @@ pub fn title(claim: &Claim) -> String {
     format!("{} {}", claim.id, claim.name)
 }
 
-/// `formulas` of a step from a state with all invariants.
-fn with_invariants(formulas: impl IntoIterator<Item = Term>) -> Vec<Term> {
-    CLAIMS.iter().filter_map(Claim::before).chain(formulas).collect()
+/// The state before the step has all invariants.
+#[must_use]
+pub fn sound_before() -> Vec<Term> {
+    CLAIMS.iter().filter_map(Claim::before).collect()
 }
 
-fn kept(case: &Case, claim: &Claim) -> Question {
-    let name = format!("{}: {}", case.name, title(claim));
-    refute(name, &case.after, &with_invariants([case.guard.clone(), !claim.after()]))
+fn initial() -> Inquiry {
+    let invariants = CLAIMS.iter().filter(|claim| matches!(claim.says, Says::Invariant(_)));
+    let goals = invariants.map(|claim| (title(claim), !claim.after())).collect();
+    refute("initial state".to_owned(), &Space::initial(), &[], goals)
 }
 
-/// Each action has a case in every state that has the invariants, and never two.
-fn determinism(cases: &[Case]) -> Vec<Question> {
-    let mut questions = Vec::new();
-    for cases in cases.chunk_by(|left, right| left.asked == right.asked) {
-        let asked = cases[0].asked;
-        let guards = || cases.iter().map(|case| case.guard.clone());
-        let mut none = with_invariants(guards().map(|guard| !guard));
-        none.push(BEFORE.asked().is(&asked.into()));
-        questions.push(refute(format!("{asked:?}: has a case"), &Space::unchanged(), &none));
-        let pairs = cases.iter().enumerate().flat_map(|(index, left)| {
-            let pair = |right: &Case| left.guard.clone() & right.guard.clone();
-            cases[index + 1..].iter().map(pair).collect::<Vec<_>>()
-        });
-        let two = with_invariants([Term::any(pairs)]);
-        questions.push(refute(format!("{asked:?}: has one case"), &Space::unchanged(), &two));
-    }
-    questions
+fn kept(case: &Case) -> Inquiry {
+    let premises = [sound_before(), vec![case.guard.clone()]].concat();
+    let goals = CLAIMS.iter().map(|claim| (title(claim), !claim.after())).collect();
+    refute(case.name.clone(), &case.after, &premises, goals)
 }
 
-fn refute(name: String, after: &Space, formulas: &[Term]) -> Question {
-    let text = question(Domain::Unbounded, after, formulas);
-    Question { name, text, satisfiable: false }
+/// The `cases` of one action: each state that has the invariants has one of them, and only one.
+fn determined(cases: &[Case]) -> Inquiry {
+    let asked = cases[0].asked;
+    let premises = [sound_before(), vec![BEFORE.asked().is(&asked.into())]].concat();
+    let none = Term::all(cases.iter().map(|case| !case.guard.clone()));
+    let two = Term::any(cases.iter().enumerate().flat_map(|(index, left)| {
+        let both = |right: &Case| left.guard.clone() & right.guard.clone();
+        cases[index + 1..].iter().map(both)
+    }));
+    let goals = vec![("always has a case".to_owned(), none), ("never has two".to_owned(), two)];
+    refute(format!("{asked:?}"), &Space::unchanged(), &premises, goals)
 }
 
-fn find(name: String, after: &Space, formulas: &[Term]) -> Question {
-    let universe = Universe::new(3, 2, 4);
-    let text = question(Domain::Finite(&universe), after, formulas);
-    Question { name, text, satisfiable: true }
+fn refute(about: String, after: &Space, premises: &[Term], goals: Vec<(String, Term)>) -> Inquiry {
+    let (names, formulas): (Vec<String>, Vec<Term>) = goals.into_iter().unzip();
+    let text = smt::inquiry(Domain::Unbounded, after, premises, &formulas);
+    Inquiry { about, goals: names, satisfiable: false, text }
+}
+
+/// Small enough to be searched, and large enough for three waiters.
+fn find(about: &str, case: &Case, goal: String, formula: Term) -> Inquiry {
+    let universe = Universe::new(4, 2, 4);
+    let premises = [sound_before(), vec![case.guard.clone()]].concat();
+    let text = smt::inquiry(Domain::Finite(&universe), &case.after, &premises, &[formula]);
+    Inquiry { about: about.to_owned(), goals: vec![goal], satisfiable: true, text }
 }

@@ -5,12 +5,10 @@
 //! are enumerations and a quantifier is written out: `sat` then means that the solver has found a
 //! structure, which with quantifiers it could often not decide.
 
-use core::fmt::Write;
-
 use super::finite::Universe;
 use super::moves::Space;
-use super::term::{Node, Part, Sort, Symbol, Term, When};
-use super::vocabulary::{BEFORE, Reads, SYMBOLS, Side, variables};
+use super::term::{Node, Part, Sort, Symbol, Term, Variable, When};
+use super::vocabulary::{BEFORE, Reads, SYMBOLS, variables};
 
 /// What variables range over.
 #[derive(Clone, Copy, Debug)]
@@ -21,37 +19,32 @@ pub enum Domain<'a> {
     Finite(&'a Universe),
 }
 
-/// The question whether some step that leads to `after` satisfies all of `formulas`.
+/// Asks of each of the `goals`, one after the other, whether some step that leads to `after` is true
+/// of all `premises` and of that goal.
 #[must_use]
-pub fn question(domain: Domain<'_>, after: &Space, formulas: &[Term]) -> String {
-    let mut text = String::from("(set-logic ALL)\n");
-    declare_sorts(&mut text, domain);
-    for symbol in SYMBOLS {
-        match symbol.part {
-            Part::State => {
-                declare(&mut text, symbol);
-                define(&mut text, domain, symbol, after);
-            }
-            Part::Told => define(&mut text, domain, symbol, after),
-            Part::Action | Part::Limit => declare(&mut text, symbol),
-        }
+pub fn inquiry(domain: Domain<'_>, after: &Space, premises: &[Term], goals: &[Term]) -> String {
+    let mut page = Page { domain, text: String::from("(set-logic ALL)\n"), bound: Vec::new() };
+    page.declare_sorts();
+    let given = SYMBOLS.iter().filter(|symbol| symbol.part != Part::Told);
+    given.for_each(|symbol| page.declare(symbol));
+    let decided = SYMBOLS.iter().filter(|s| matches!(s.part, Part::State | Part::Told));
+    decided.for_each(|symbol| page.define(symbol, after));
+    for premise in ranges(domain).iter().chain(premises) {
+        page.assert(premise);
     }
-    for formula in ranges(domain).iter().chain(formulas) {
-        text.push_str("(assert ");
-        write(&mut text, domain, formula, &mut Vec::new());
-        text.push_str(")\n");
+    for goal in goals {
+        page.text += "(push 1)\n";
+        page.assert(goal);
+        page.text += "(check-sat)\n(pop 1)\n";
     }
-    text.push_str("(check-sat)\n");
-    text
+    page.text
 }
 
 /// Limits are not negative, and a finite universe has all the numbers of a state.
 fn ranges(domain: Domain<'_>) -> Vec<Term> {
-    let given = |symbol: &&'static Symbol| symbol.part != Part::Told;
     let mut ranges = Vec::new();
-    for symbol in SYMBOLS.iter().copied().filter(given) {
-        let variables = variables(symbol);
-        let args: Vec<Term> = variables.iter().copied().map(Term::variable).collect();
+    for symbol in SYMBOLS.iter().filter(|symbol| symbol.part != Part::Told) {
+        let (variables, args) = variables(symbol);
         let value = BEFORE.read(symbol, &args);
         let range = match (domain, symbol.value) {
             (Domain::Unbounded, Sort::Count) if symbol.part == Part::Limit => {
@@ -63,143 +56,117 @@ fn ranges(domain: Domain<'_>) -> Vec<Term> {
             }
             _ => continue,
         };
-        ranges.push(variables.into_iter().rev().fold(range, |range, v| Term::for_all(v, range)));
+        ranges.push(Term::for_every(variables, range));
     }
     ranges
 }
 
-fn declare_sorts(text: &mut String, domain: Domain<'_>) {
-    let mut words: Vec<Sort> = Vec::new();
-    for symbol in SYMBOLS {
-        if matches!(symbol.value, Sort::Word(..)) && !words.contains(&symbol.value) {
-            words.push(symbol.value);
+/// A text being written. Variables whose quantifier is written out are bound to literals.
+struct Page<'a> {
+    domain: Domain<'a>,
+    text: String,
+    bound: Vec<(&'static str, String)>,
+}
+
+impl Page<'_> {
+    fn declare_sorts(&mut self) {
+        let mut sorts = vec![Sort::Request, Sort::Name];
+        for symbol in SYMBOLS {
+            if matches!(symbol.value, Sort::Word(..)) && !sorts.contains(&symbol.value) {
+                sorts.push(symbol.value);
+            }
+        }
+        for sort in sorts {
+            let name = sort_name(sort);
+            let members: Vec<String> = match (sort, self.domain) {
+                (Sort::Word(_, words), _) => words.iter().map(|word| (*word).to_owned()).collect(),
+                (_, Domain::Finite(universe)) => {
+                    universe.values(sort).map(|value| literal(sort, value)).collect()
+                }
+                (_, Domain::Unbounded) => {
+                    self.text += &format!("(declare-sort {name} 0)\n");
+                    continue;
+                }
+            };
+            let members = members.join(") (");
+            self.text += &format!("(declare-datatypes (({name} 0)) ((({members}))))\n");
         }
     }
-    for sort in [Sort::Request, Sort::Name].into_iter().chain(words) {
-        let name = sort_name(sort);
-        let members: Vec<String> = match (sort, domain) {
-            (Sort::Word(_, words), _) => words.iter().map(|word| (*word).to_owned()).collect(),
-            (_, Domain::Finite(universe)) => {
-                universe.values(sort).map(|value| literal(sort, value)).collect()
+
+    fn declare(&mut self, symbol: &Symbol) {
+        let args: Vec<&str> = symbol.args.iter().copied().map(sort_name).collect();
+        let (name, args) = (symbol_name(symbol, When::Before), args.join(" "));
+        self.text += &format!("(declare-fun {name} ({args}) {})\n", sort_name(symbol.value));
+    }
+
+    fn define(&mut self, symbol: &'static Symbol, after: &Space) {
+        let (variables, args) = variables(symbol);
+        let typed = |(name, sort): &Variable| format!("({name} {})", sort_name(*sort));
+        let typed: String = variables.iter().map(typed).collect();
+        let (name, value) = (symbol_name(symbol, When::After), sort_name(symbol.value));
+        self.text += &format!("(define-fun {name} ({typed}) {value} ");
+        self.term(&after.read(symbol, &args));
+        self.text += ")\n";
+    }
+
+    fn assert(&mut self, formula: &Term) {
+        self.text += "(assert ";
+        self.term(formula);
+        self.text += ")\n";
+    }
+
+    fn term(&mut self, term: &Term) {
+        match term.node() {
+            Node::Literal(sort, value) => self.text += &literal(*sort, *value),
+            Node::Variable((name, _)) => {
+                let binding = self.bound.iter().rev().find(|(bound, _)| bound == name);
+                self.text += binding.map_or(*name, |(_, value)| value);
             }
-            (_, Domain::Unbounded) => {
-                put(text, format_args!("(declare-sort {name} 0)\n"));
-                continue;
+            Node::Apply(symbol, when, args) if args.is_empty() => {
+                self.text += &symbol_name(symbol, *when);
             }
+            Node::Apply(symbol, when, args) => self.list(&symbol_name(symbol, *when), args),
+            Node::And(terms) if terms.is_empty() => self.text += "true",
+            Node::Or(terms) if terms.is_empty() => self.text += "false",
+            Node::And(terms) => self.list("and", terms),
+            Node::Or(terms) => self.list("or", terms),
+            Node::Not(term) => self.list("not", [term]),
+            Node::Equal(left, right) => self.list("=", [left, right]),
+            Node::Less(left, right) => self.list("<", [left, right]),
+            Node::Plus(left, right) => self.list("+", [left, right]),
+            Node::If(condition, then, otherwise) => self.list("ite", [condition, then, otherwise]),
+            Node::ForAll(variable, body) => self.quantifier("forall", "and", *variable, body),
+            Node::Exists(variable, body) => self.quantifier("exists", "or", *variable, body),
+        }
+    }
+
+    fn list<'t>(&mut self, head: &str, parts: impl IntoIterator<Item = &'t Term>) {
+        self.text += "(";
+        self.text += head;
+        for part in parts {
+            self.text += " ";
+            self.term(part);
+        }
+        self.text += ")";
+    }
+
+    fn quantifier(&mut self, word: &str, written_out: &str, (name, sort): Variable, body: &Term) {
+        let Domain::Finite(universe) = self.domain else {
+            self.text += &format!("({word} (({name} {})) ", sort_name(sort));
+            self.term(body);
+            self.text += ")";
+            return;
         };
-        let members = members.join(") (");
-        put(text, format_args!("(declare-datatypes (({name} 0)) ((({members}))))\n"));
+        self.text += "(";
+        self.text += written_out;
+        for value in universe.values(sort) {
+            self.bound.push((name, literal(sort, value)));
+            self.text += " ";
+            self.term(body);
+            self.bound.pop();
+        }
+        self.text += ")";
     }
-}
-
-fn declare(text: &mut String, symbol: &Symbol) {
-    let args: Vec<&str> = symbol.args.iter().copied().map(sort_name).collect();
-    let (name, args, value) =
-        (symbol_name(symbol, When::Before), args.join(" "), sort_name(symbol.value));
-    put(text, format_args!("(declare-fun {name} ({args}) {value})\n"));
-}
-
-fn define(text: &mut String, domain: Domain<'_>, symbol: &'static Symbol, after: &Space) {
-    let variables = variables(symbol);
-    let args: Vec<Term> = variables.iter().copied().map(Term::variable).collect();
-    put(text, format_args!("(define-fun {} (", symbol_name(symbol, When::After)));
-    for (name, sort) in variables {
-        put(text, format_args!("({name} {})", sort_name(sort)));
-    }
-    put(text, format_args!(") {} ", sort_name(symbol.value)));
-    write(text, domain, &after.read(symbol, &args), &mut Vec::new());
-    text.push_str(")\n");
-}
-
-/// Writes `term`; `bound` gives the values of variables whose quantifier is being written out.
-fn write(
-    text: &mut String,
-    domain: Domain<'_>,
-    term: &Term,
-    bound: &mut Vec<(&'static str, String)>,
-) {
-    let (head, parts): (&str, &[&Term]) = match term.node() {
-        Node::Literal(sort, value) => return text.push_str(&literal(*sort, *value)),
-        Node::Variable((name, _)) => {
-            let binding = bound.iter().rev().find(|(bound, _)| bound == name);
-            return text.push_str(binding.map_or(name, |(_, value)| value));
-        }
-        Node::Apply(symbol, when, args) => {
-            let name = symbol_name(symbol, *when);
-            return list(text, domain, &name, args.iter(), bound);
-        }
-        Node::And(terms) => return junction(text, domain, "and", "true", terms, bound),
-        Node::Or(terms) => return junction(text, domain, "or", "false", terms, bound),
-        Node::ForAll(variable, body) => {
-            return quantifier(text, domain, ("forall", "and"), *variable, body, bound);
-        }
-        Node::Exists(variable, body) => {
-            return quantifier(text, domain, ("exists", "or"), *variable, body, bound);
-        }
-        Node::Not(term) => ("not", &[term]),
-        Node::Equal(left, right) => ("=", &[left, right]),
-        Node::Less(left, right) => ("<", &[left, right]),
-        Node::Plus(left, right) => ("+", &[left, right]),
-        Node::If(condition, then, otherwise) => ("ite", &[condition, then, otherwise]),
-    };
-    list(text, domain, head, parts.iter().copied(), bound);
-}
-
-/// A list of operands; one without any is its head alone.
-fn list<'a>(
-    text: &mut String,
-    domain: Domain<'_>,
-    head: &str,
-    parts: impl ExactSizeIterator<Item = &'a Term>,
-    bound: &mut Vec<(&'static str, String)>,
-) {
-    if parts.len() == 0 {
-        return text.push_str(head);
-    }
-    put(text, format_args!("({head}"));
-    for part in parts {
-        text.push(' ');
-        write(text, domain, part, bound);
-    }
-    text.push(')');
-}
-
-fn junction(
-    text: &mut String,
-    domain: Domain<'_>,
-    head: &str,
-    empty: &str,
-    terms: &[Term],
-    bound: &mut Vec<(&'static str, String)>,
-) {
-    let head = if terms.is_empty() { empty } else { head };
-    list(text, domain, head, terms.iter(), bound);
-}
-
-fn quantifier(
-    text: &mut String,
-    domain: Domain<'_>,
-    (quantifier, junction): (&str, &str),
-    (name, sort): (&'static str, Sort),
-    body: &Term,
-    bound: &mut Vec<(&'static str, String)>,
-) {
-    match domain {
-        Domain::Unbounded => {
-            put(text, format_args!("({quantifier} (({name} {})) ", sort_name(sort)));
-            write(text, domain, body, bound);
-        }
-        Domain::Finite(universe) => {
-            put(text, format_args!("({junction}"));
-            for value in universe.values(sort) {
-                bound.push((name, literal(sort, value)));
-                text.push(' ');
-                write(text, domain, body, bound);
-                bound.pop();
-            }
-        }
-    }
-    text.push(')');
 }
 
 fn sort_name(sort: Sort) -> &'static str {
@@ -233,9 +200,3 @@ fn literal(sort: Sort, value: i64) -> String {
         Sort::Token | Sort::Count => value.to_string(),
     }
 }
-
-fn put(text: &mut String, arguments: core::fmt::Arguments<'_>) {
-    text.write_fmt(arguments).expect("a string takes everything");
-}
-
-const _: Side = BEFORE;

@@ -5,7 +5,7 @@
 //! [`finite`](super::finite), and because both read the same value, what the solvers prove is what
 //! the evaluator compares with the specification. This file must not know what any symbol means.
 
-use core::ops::{Add, BitAnd, BitOr, Not};
+use core::ops::{Add, BitAnd, BitOr, Not, Sub};
 use std::sync::Arc;
 
 /// What kind of thing a term stands for.
@@ -229,6 +229,12 @@ impl Term {
         Self::new(Node::ForAll(variable, body.formula()))
     }
 
+    /// True of every value of all `variables`.
+    #[must_use]
+    pub fn for_every(variables: Vec<Variable>, body: Self) -> Self {
+        variables.into_iter().rev().fold(body, |body, variable| Self::for_all(variable, body))
+    }
+
     /// True of some value of `variable`.
     #[must_use]
     pub fn exists(variable: Variable, body: Self) -> Self {
@@ -271,6 +277,14 @@ impl Add<i64> for Term {
     fn add(self, number: i64) -> Self {
         let number = Self::literal(self.sort(), number);
         self + number
+    }
+}
+
+impl Sub<i64> for Term {
+    type Output = Self;
+
+    fn sub(self, number: i64) -> Self {
+        self + -number
     }
 }
 

@@ -11,7 +11,7 @@
 
 use lockspace_spec::{Phase, Wait};
 
-use super::term::{Part, Sort, Symbol, Term, When};
+use super::term::{Part, Sort, Symbol, Term, Variable, When};
 
 use Sort::{Bool, Count, Name, Request, Token};
 
@@ -94,7 +94,7 @@ macro_rules! vocabulary {
             $($(
                 #[doc = $doc]
                 fn $name(&self, $($arg: &Term),*) -> Term {
-                    self.read(&$symbol, &[$($arg.clone()),*])
+                    self.read(&$symbol, &[$($arg),*].map(Term::clone))
                 }
             )*)*
 
@@ -211,20 +211,21 @@ pub fn live(space: &impl Reads, symbol: &'static Symbol, args: &[Term]) -> Term 
     }
 }
 
-/// One variable for each argument of `symbol`, all different.
+/// One variable for each argument of `symbol`, and each of them as a term.
 #[must_use]
-pub fn variables(symbol: &Symbol) -> Vec<(&'static str, Sort)> {
-    ["x", "y"].into_iter().zip(symbol.args.iter().copied()).collect()
+pub fn variables(symbol: &Symbol) -> (Vec<Variable>, Vec<Term>) {
+    let variables: Vec<Variable> =
+        ["x", "y"].into_iter().zip(symbol.args.iter().copied()).collect();
+    let terms = variables.iter().copied().map(Term::variable).collect();
+    (variables, terms)
 }
 
 /// The values of `symbol` are the same in `left` and `right` wherever they mean something in `right`.
 #[must_use]
 pub fn same(symbol: &'static Symbol, left: &impl Reads, right: &impl Reads) -> Term {
-    let variables = variables(symbol);
-    let args: Vec<Term> = variables.iter().copied().map(Term::variable).collect();
+    let (variables, args) = variables(symbol);
     let equal = left.read(symbol, &args).is(&right.read(symbol, &args));
-    let body = live(right, symbol, &args).implies(equal);
-    variables.into_iter().rev().fold(body, |body, variable| Term::for_all(variable, body))
+    Term::for_every(variables, live(right, symbol, &args).implies(equal))
 }
 
 /// Some request is such.

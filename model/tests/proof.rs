@@ -1,0 +1,256 @@
+//! The proof for any size: the formula is the specification, the solvers prove it, and both would
+//! notice if it were wrong. See `docs/proof.md`.
+//!
+//! The solvers are programs that may be absent. What then did not run is said on standard error;
+//! with `LOCKSPACE_REQUIRE_SOLVERS=1` it is a failure.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use lockspace_model::proof::cases::cases;
+use lockspace_model::proof::claims::{CLAIMS, Claim};
+use lockspace_model::proof::controls::{Control, controls};
+use lockspace_model::proof::finite::{Step, Universe, take};
+use lockspace_model::proof::nonedges::{changed, elsewhere};
+use lockspace_model::proof::obligations::{Inquiry, obligations, title, witnesses};
+use lockspace_model::proof::solver::{SOLVERS, Solver};
+use lockspace_model::proof::term::Term;
+use lockspace_model::proof::tie::{Bounds, Edge, initial, protocol};
+use lockspace_spec::{Limits, Name, Op, SAFETY, State};
+
+const UNLIMITED: Bounds = Bounds { requests: 3, names: 2, limits: Limits::UNLIMITED };
+
+/// Where every limit is met.
+const LIMITED: Bounds =
+    Bounds { requests: 3, names: 2, limits: Limits { names: 1, waiters_per_name: 1 } };
+
+/// Where three wait for one name.
+const LONG_QUEUE: Bounds = Bounds { requests: 4, names: 1, limits: Limits::UNLIMITED };
+
+/// Of the many changes of an edge every eleventh is looked at, beginning elsewhere for each edge.
+const SAMPLE: usize = 11;
+
+#[test]
+fn every_edge_of_the_specification_is_a_step_of_the_formula() {
+    let protocol = protocol();
+    let counted = [UNLIMITED, LIMITED, LONG_QUEUE].map(|bounds| {
+        let (universe, edges) = (bounds.universe(), bounds.edges());
+        for edge in &edges {
+            assert_eq!(edge.satisfies(&universe, &protocol), Some(true), "{edge:?}");
+        }
+        (bounds.states().len(), edges.len())
+    });
+    report(format_args!("states and edges that agree: {counted:?}"));
+    assert_eq!(counted, [(987, 87_605), (123, 10_037), (3_955, 320_292)]);
+}
+
+#[test]
+fn no_changed_edge_is_a_step_of_the_formula() {
+    let protocol = protocol();
+    let counted = [UNLIMITED, LIMITED].map(|bounds| {
+        let (universe, states) = (bounds.universe(), bounds.states());
+        let (mut shown, mut unshown) = (0, 0);
+        for (index, edge) in bounds.edges().iter().enumerate() {
+            let others = states.iter().cycle().skip(index * 7 % states.len()).take(2);
+            for other in sampled(&bounds, index, edge).chain(elsewhere(edge, others)) {
+                match other.satisfies(&universe, &protocol) {
+                    Some(step) => {
+                        shown += 1;
+                        assert!(!step, "{other:?} is said to be a step, beside {edge:?}");
+                    }
+                    None => unshown += 1,
+                }
+            }
+        }
+        (shown, unshown)
+    });
+    report(format_args!("non-edges that agree, and that cannot be written: {counted:?}"));
+    assert_eq!(counted, [(470_864, 138_056), (53_595, 8_255)]);
+}
+
+#[test]
+fn the_formula_begins_where_the_specification_begins() {
+    let universe = UNLIMITED.universe();
+    let nothing = Op::ForceRelease { name: Name(0) }.into();
+    let begins = |after: &State| {
+        let edge = Edge {
+            before: after.clone(),
+            action: nothing,
+            after: after.clone(),
+            told: lockspace_spec::Outcomes::default(),
+        };
+        edge.satisfies(&universe, &initial()) == Some(true)
+    };
+    let states = UNLIMITED.states();
+    assert_eq!(states.iter().filter(|state| begins(state)).count(), 1);
+    assert!(begins(&State::new(Limits::UNLIMITED)));
+}
+
+#[test]
+fn every_claim_holds_on_every_edge() {
+    for bounds in [UNLIMITED, LIMITED] {
+        let universe = bounds.universe();
+        let claims: Vec<(&Claim, Term)> = claims();
+        for edge in bounds.edges() {
+            let (before, after) =
+                edge.show(&universe).expect("the specification's steps are shown");
+            let step = Step { universe: &universe, before: &before, after: &after };
+            for (claim, formula) in &claims {
+                assert!(step.satisfies(formula), "{} fails on {edge:?}", title(claim));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_that_breaks_a_property_breaks_a_claim_of_the_same_id() {
+    let claims = claims();
+    let counted = [UNLIMITED, LIMITED].map(|bounds| {
+        let universe = bounds.universe();
+        let mut counted = [0; SAFETY.len()];
+        for (index, edge) in bounds.edges().iter().enumerate() {
+            for wrong in sampled(&bounds, index, edge) {
+                let Some((before, after)) = wrong.show(&universe) else { continue };
+                let step = Step { universe: &universe, before: &before, after: &after };
+                for (count, property) in counted.iter_mut().zip(&SAFETY) {
+                    if !(property.holds)(&wrong.transition()) {
+                        let of_id = claims.iter().filter(|(claim, _)| claim.id == property.id);
+                        let broken = of_id.into_iter().any(|(_, formula)| !step.satisfies(formula));
+                        assert!(broken, "{} says less on {wrong:?}", property.id);
+                        *count += 1;
+                    }
+                }
+            }
+        }
+        counted
+    });
+    report(format_args!("steps that break S1 to S10, each by a claim: {counted:?}"));
+    let expected = [
+        [11_472, 9_026, 22_234, 70_495, 32_234, 122_923, 13_139, 135_285, 19_205, 19_267],
+        [1_102, 1_040, 2_016, 11_183, 4_214, 11_380, 1_325, 14_870, 2_408, 3_400],
+    ];
+    assert_eq!(counted, expected);
+}
+
+#[test]
+fn every_case_happens() {
+    let mut missing = cases();
+    for bounds in [UNLIMITED, LIMITED] {
+        let universe = bounds.universe();
+        for edge in bounds.edges() {
+            missing.retain(|case| edge.satisfies(&universe, &case.guard) != Some(true));
+        }
+    }
+    assert!(missing.is_empty(), "never happens: {missing:?}");
+}
+
+#[test]
+fn every_faulty_design_breaks_its_claim_and_every_claim_is_broken() {
+    let claims = claims();
+    let mut unrefuted = controls();
+    let mut unbroken: BTreeSet<String> = CLAIMS.iter().map(title).collect();
+    for bounds in [LIMITED, UNLIMITED, LONG_QUEUE] {
+        let universe = bounds.universe();
+        for edge in bounds.edges() {
+            unrefuted.retain(|control| {
+                let broken = broken_by(control, &claims, &universe, &edge);
+                unbroken.retain(|claim| !broken.contains(claim));
+                !broken.contains(&title(control.claim()))
+            });
+        }
+    }
+    let unrefuted: Vec<&str> = unrefuted.iter().map(|control| control.name).collect();
+    assert!(unrefuted.is_empty(), "break nothing: {unrefuted:?}");
+    assert!(unbroken.is_empty(), "are broken by nothing: {unbroken:?}");
+}
+
+#[test]
+fn every_defect_of_the_model_is_among_the_faulty_designs() {
+    let names: BTreeSet<&str> = controls().iter().map(|control| control.name).collect();
+    for defect in &lockspace_model::defects::DEFECTS {
+        assert!(names.contains(defect.name), "{} is not", defect.name);
+    }
+}
+
+#[test]
+fn the_solvers_prove_every_obligation() {
+    each_solver("obligations", &obligations(), 1409);
+}
+
+#[test]
+fn the_solvers_find_every_witness() {
+    each_solver("witnesses", &witnesses(), 67);
+}
+
+#[test]
+fn a_solver_that_errs_or_stays_silent_is_not_believed() {
+    let inquiry = |text: &str| Inquiry {
+        about: "a test".to_owned(),
+        goals: vec!["a goal".to_owned()],
+        satisfiable: false,
+        text: format!("(set-logic ALL)\n{text}\n"),
+    };
+    for (solver, _) in installed() {
+        let failures = |text| solver.failures(&[inquiry(text)]);
+        assert_eq!(failures("(assert false)\n(check-sat)"), [""; 0]);
+        assert_eq!(failures("(check-sat)"), ["a test: a goal: sat"]);
+        assert_eq!(failures(""), ["a test: a goal: nothing"]);
+        assert!(!failures("(assert unheard-of)\n(assert false)\n(check-sat)").is_empty());
+        assert!(!failures("(assert false)\n(check-sat)\n(check-sat)").is_empty());
+    }
+}
+
+fn claims() -> Vec<(&'static Claim, Term)> {
+    CLAIMS.iter().map(|claim| (claim, claim.after())).collect()
+}
+
+fn sampled(bounds: &Bounds, index: usize, edge: &Edge) -> impl Iterator<Item = Edge> {
+    changed(bounds, edge).into_iter().skip(index % SAMPLE).step_by(SAMPLE)
+}
+
+/// The claims that `control` breaks if it acts where `edge` begins.
+fn broken_by(
+    control: &Control,
+    claims: &[(&Claim, Term)],
+    universe: &Universe,
+    edge: &Edge,
+) -> Vec<String> {
+    let (before, after) = edge.show(universe).expect("the specification's steps are shown");
+    let acts = Step { universe, before: &before, after: &after }.satisfies(&control.case.guard);
+    if !acts {
+        return Vec::new();
+    }
+    let after = take(universe, &before, &control.case.after);
+    let step = Step { universe, before: &before, after: &after };
+    let broken = claims.iter().filter(|(_, formula)| !step.satisfies(formula));
+    broken.map(|(claim, _)| title(claim)).collect()
+}
+
+fn each_solver(what: &str, inquiries: &[Inquiry], expected: usize) {
+    let goals: usize = inquiries.iter().map(|inquiry| inquiry.goals.len()).sum();
+    assert_eq!(goals, expected, "the number of {what} has changed");
+    for (solver, version) in installed() {
+        let failures = solver.failures(inquiries);
+        assert!(failures.is_empty(), "{version}: {failures:#?}");
+        report(format_args!("{goals} {what} answered as they must be by {version}"));
+    }
+}
+
+/// The solvers that are installed, with their versions; the others are reported, or fail the test where they are required.
+fn installed() -> Vec<(Solver, String)> {
+    let required = std::env::var("LOCKSPACE_REQUIRE_SOLVERS").is_ok_and(|value| value == "1");
+    let mut installed = Vec::new();
+    for solver in SOLVERS {
+        match solver.version() {
+            Some(version) => installed.push((solver, version)),
+            None if required => panic!("{} is required and absent", solver.name),
+            None => report(format_args!("SKIPPED ({} absent)", solver.name)),
+        }
+    }
+    installed
+}
+
+/// Says it past the test harness, which keeps what passing tests print to itself.
+fn report(line: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stderr(), "proof: {line}").expect("standard error takes a line");
+}
