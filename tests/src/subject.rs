@@ -11,6 +11,9 @@ use lockspace_spec::{Limits, Loss, Name, Phase, Refusal, RequestId};
 pub type Ms = u64;
 
 /// Something that claims to be a lockspace.
+///
+/// To drive it along a path of a model, give every acquire of the path a number of its own, and each wait,
+/// lease and grace the length after which the path has it end; what never ends gets none.
 pub trait Subject {
     /// Carries out one move, to its end: when it returns, whatever the move set going has come to rest.
     fn apply(&mut self, what: &Move) -> Reply;
