@@ -12,6 +12,7 @@ documents! {
     readme: "../../README.md",
     architecture: "../../docs/ARCHITECTURE.md",
     guarantees: "../../docs/guarantees.md",
+    history_format: "../../docs/history-format.md",
     invariants: "../../docs/invariants.md",
     testing: "../../docs/testing.md",
     vocabulary: "../../docs/vocabulary.md",

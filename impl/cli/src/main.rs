@@ -1,5 +1,6 @@
 //! The command `lockspace`: one module for each subcommand. This file parses, calls and exits.
 
+mod check_history;
 mod explore;
 mod output;
 mod trace;
@@ -28,6 +29,9 @@ enum Command {
     /// Tells a story: how a faulty design breaks, or how something that must be possible happens
     #[command(after_help = EXIT_STATUS)]
     Trace(trace::Args),
+    /// Judges a recorded history: could a correct lock have given these answers?
+    #[command(after_help = check_history::EXIT_STATUS)]
+    CheckHistory(check_history::Args),
 }
 
 const EXIT_STATUS: &str = "Exit status:
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::CheckHistory(args) => check_history::run(&args),
     };
     output::exit(done)
 }
