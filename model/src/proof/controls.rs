@@ -1,7 +1,6 @@
-//! Faulty designs: one case of the protocol done wrong, and the claim that it breaks.
+//! Faulty designs: one case of the protocol done wrong, and the claims that it breaks.
 //!
-//! They show that the claims are not true of everything. Each claim is broken by one of them at
-//! least, and each of the model's [defects](crate::defects) is here under its own name.
+//! They show that the claims are not true of everything. Each claim is broken by one of them, and each of the model's [defects](crate::defects) is here under its own name.
 
 use lockspace_spec::{Phase, Wait};
 
@@ -21,19 +20,24 @@ pub struct Control {
     pub name: &'static str,
     /// The case that is done wrong.
     pub case: Case,
-    breaks: (&'static str, &'static str),
+    breaks: Breaks,
 }
 
+/// Claims, by ID and name.
+type Breaks = &'static [(&'static str, &'static str)];
+
 impl Control {
-    /// The claim that it must break.
+    /// The claims that it must break.
     ///
     /// # Panics
     /// If there is no such claim.
     #[must_use]
-    pub fn claim(&self) -> &'static Claim {
-        let mut claims = CLAIMS.iter();
-        let claim = claims.find(|claim| (claim.id, claim.name) == self.breaks);
-        claim.unwrap_or_else(|| panic!("{} breaks a claim that is not there", self.name))
+    pub fn breaks(&self) -> Vec<&'static Claim> {
+        let called = |wanted: &(&str, &str)| {
+            let claim = CLAIMS.iter().find(|claim| (claim.id, claim.name) == *wanted);
+            claim.unwrap_or_else(|| panic!("{} breaks what is not claimed", self.name))
+        };
+        self.breaks.iter().map(called).collect()
     }
 }
 
@@ -45,7 +49,7 @@ pub fn controls() -> Vec<Control> {
 
 fn control(
     name: &'static str,
-    breaks: (&'static str, &'static str),
+    breaks: Breaks,
     asked: Asked,
     guard: Term,
     moves: impl FnOnce(&mut Space),
@@ -72,13 +76,19 @@ fn acquires() -> Vec<Control> {
     vec![
         acquire(
             "second-caller-overwrites-the-entry",
-            ("S1", "a name has at most one holder"),
+            &[
+                ("S1", "a name has at most one holder"),
+                ("S1", "a held name's holder is its holder"),
+            ],
             held.clone(),
             &|space| space.grant(&who, &which, &leased),
         ),
         acquire(
             "names-count-their-own-tokens",
-            ("S2", "no two holds have one token"),
+            &[
+                ("S2", "no two holds have one token"),
+                ("S2", "a hold's token is owned by its request"),
+            ],
             free.clone(),
             &|space| {
                 space.make_entry(&which);
@@ -87,7 +97,7 @@ fn acquires() -> Vec<Control> {
         ),
         acquire(
             "newcomer-goes-first",
-            ("S3", "newcomers wait behind"),
+            &[("S3", "newcomers wait behind")],
             held.clone() & contended(&which),
             &|space| {
                 space.queue(&who, &which, &timed, &leased);
@@ -107,7 +117,7 @@ fn acquires() -> Vec<Control> {
         ),
         acquire(
             "newcomer-takes-a-taken-place",
-            ("S3", "no two waiters have one place"),
+            &[("S3", "no two waiters have one place"), ("S5", "a waiter is where the queue says")],
             held.clone() & contended(&which),
             &|space| {
                 space.set(&QUEUE_LENGTH, [&name], BEFORE.queue_length(&name) - 1);
@@ -116,13 +126,13 @@ fn acquires() -> Vec<Control> {
         ),
         acquire(
             "second-wish-changes-the-first",
-            ("S3", "a waiter that stays is as it was"),
+            &[("S3", "a waiter that stays is as it was")],
             BEFORE.waiting(&who),
             &|space| space.set(&REQUEST_LEASED, [&who], leased.clone()),
         ),
         acquire(
             "lease-is-not-armed",
-            ("S6", "a leased hold's timer is armed"),
+            &[("S6", "a leased hold's timer is armed")],
             free.clone(),
             &|space| {
                 space.make_entry(&which);
@@ -132,7 +142,7 @@ fn acquires() -> Vec<Control> {
         ),
         acquire(
             "granted-while-draining",
-            ("S9", "nothing is granted after shutdown began"),
+            &[("S9", "nothing is granted after shutdown began")],
             BEFORE.status(&who).is(&Status::Idle.into()) & !BEFORE.entry(&which) & draining,
             &|space| {
                 space.make_entry(&which);
@@ -141,20 +151,20 @@ fn acquires() -> Vec<Control> {
         ),
         acquire(
             "limits-are-not-looked-at",
-            ("S10", "queues are within the limit"),
+            &[("S10", "queues are within the limit")],
             held,
             &|space| space.queue(&who, &which, &timed, &leased),
         ),
         acquire(
             "limit-on-names-is-not-looked-at",
-            ("S10", "names are within the limit"),
+            &[("S10", "names are within the limit")],
             free.clone(),
             &|space| {
                 space.make_entry(&which);
                 space.grant(&who, &which, &leased);
             },
         ),
-        acquire("refused-for-no-limit", ("S10", "AtCapacity only at a limit"), free, &|space| {
+        acquire("refused-for-no-limit", &[("S10", "AtCapacity only at a limit")], free, &|space| {
             space.tell(&who, Answer::AtCapacity);
         }),
     ]
@@ -170,13 +180,13 @@ fn cancels() -> Vec<Control> {
     vec![
         cancel(
             "cancelled-grant-is-lost",
-            ("S7", "the end of a hold grants the first waiter"),
+            &[("S7", "the end of a hold grants the first waiter")],
             BEFORE.holding(&who) & contended(&name),
             &|space| space.end_hold(&who, Answer::Released),
         ),
         cancel(
             "cancelled-waiter-leaves-a-gap",
-            ("S5", "a queue has waiters only, without gaps"),
+            &[("S5", "a queue has waiters only, without gaps")],
             waiting.clone(),
             &|space| {
                 space.set(&REQUEST_STATUS, [&who], Status::Idle.into());
@@ -186,7 +196,7 @@ fn cancels() -> Vec<Control> {
         ),
         cancel(
             "last-waiter-fills-the-gap",
-            ("S3", "waiters keep their order"),
+            &[("S3", "waiters keep their order")],
             waiting,
             &|space| {
                 let end = BEFORE.queue_length(&name) - 1;
@@ -214,16 +224,26 @@ fn releases() -> Vec<Control> {
     };
     let end = |space: &mut Space| space.end_hold(&BEFORE.who(), Answer::Released);
     vec![
-        release("barging", ("S3", "nobody who is granted overtakes"), awaited.clone(), &|space| {
-            let latest = BEFORE.waiter(&name, &(BEFORE.queue_length(&name) - 1));
-            end(space);
-            space.leave_queue(&latest, &name);
-            space.grant(&latest, &name, &BEFORE.leased(&latest));
-        }),
-        release("lost-wake-up", ("S7", "a name that is waited for is held"), awaited.clone(), &end),
+        release(
+            "barging",
+            &[("S3", "nobody who is granted overtakes")],
+            awaited.clone(),
+            &|space| {
+                let latest = BEFORE.waiter(&name, &(BEFORE.queue_length(&name) - 1));
+                end(space);
+                space.leave_queue(&latest, &name);
+                space.grant(&latest, &name, &BEFORE.leased(&latest));
+            },
+        ),
+        release(
+            "lost-wake-up",
+            &[("S7", "a name that is waited for is held")],
+            awaited.clone(),
+            &end,
+        ),
         release(
             "wait-timer-outlives-the-wait",
-            ("S6", "wait timers = bounded waits"),
+            &[("S6", "wait timers = bounded waits")],
             awaited,
             &|space| {
                 let next = BEFORE.waiter(&name, &Term::number(0));
@@ -234,7 +254,10 @@ fn releases() -> Vec<Control> {
         ),
         release(
             "token-counter-goes-with-the-entry",
-            ("S2", "a grant takes the next token, and moves it on"),
+            &[
+                ("S2", "a grant takes the next token, and moves it on"),
+                ("S2", "the tokens of holds are below the next"),
+            ],
             alone.clone(),
             &|space| {
                 end(space);
@@ -244,13 +267,13 @@ fn releases() -> Vec<Control> {
         ),
         release(
             "map-is-never-cleaned",
-            ("S5", "a name with an entry is held"),
+            &[("S5", "a name with an entry is held")],
             alone.clone(),
             &end,
         ),
         release(
             "timers-are-never-cleared",
-            ("S6", "an armed lease timer is of a leased hold"),
+            &[("S6", "an armed lease timer is of a leased hold")],
             alone.clone(),
             &|space| {
                 end(space);
@@ -259,23 +282,28 @@ fn releases() -> Vec<Control> {
                 space.set(&LEASE_TIMER, [&token], BEFORE.lease_timer(&token));
             },
         ),
-        release("names-are-miscounted", ("S10", "names in use are counted"), alone, &|space| {
+        release("names-are-miscounted", &[("S10", "names in use are counted")], alone, &|space| {
             end(space);
             space.set(&ENTRY, [&name], false.into());
         }),
         release(
             "release-is-only-told",
-            ("S4", "every grant ends once, Released or Lost"),
+            &[("S4", "every grant ends once, Released or Lost")],
             current.clone(),
             &|space| space.tell(&who, Answer::Released),
         ),
-        release("drain-does-not-end", ("S9", "draining: somebody still holds"), last, &|space| {
-            end(space);
-            space.remove_entry(&name);
-        }),
+        release(
+            "drain-does-not-end",
+            &[("S9", "draining: somebody still holds")],
+            last,
+            &|space| {
+                end(space);
+                space.remove_entry(&name);
+            },
+        ),
         release(
             "late-release-frees-the-successor",
-            ("S8", "a stale action changes nothing"),
+            &[("S8", "a stale action changes nothing")],
             !current & BEFORE.entry(&which) & !contended(&which) & BEFORE.in_phase(Phase::Open),
             &|space| {
                 space.end_hold(&BEFORE.holder(&which), Answer::Released);
@@ -293,7 +321,7 @@ fn timers() -> Vec<Control> {
     vec![
         control(
             "timed-out-waiter-stays-queued",
-            ("S4", "every acquire gets one final answer"),
+            &[("S4", "every acquire gets one final answer")],
             Asked::WaitElapsed,
             BEFORE.wait_timer(&who),
             |space| {
@@ -303,7 +331,7 @@ fn timers() -> Vec<Control> {
         ),
         control(
             "release-before-body-stops",
-            ("S1", "whose hold ends is told, or asked for it"),
+            &[("S1", "whose hold ends is told, or asked for it")],
             Asked::LeaseElapsed,
             leased.clone() & contended(&name),
             |space| {
@@ -313,7 +341,7 @@ fn timers() -> Vec<Control> {
         ),
         control(
             "late-lease-end-is-told",
-            ("S8", "a stale action tells only who asked"),
+            &[("S8", "a stale action tells only who asked")],
             Asked::LeaseElapsed,
             !leased,
             |space| space.tell(&owner, Answer::LeaseLost),
@@ -333,21 +361,34 @@ fn shutdowns() -> Vec<Control> {
     vec![
         shutdown(
             "shutdown-leaves-the-queue",
-            ("S9", "nobody waits after shutdown began"),
+            &[
+                ("S9", "nobody waits after shutdown began"),
+                ("S9", "queues are empty after shutdown began"),
+            ],
             open.clone(),
             &|space| {
                 space.set(&PHASE, [], Phase::Draining.into());
                 space.set(&GRACE_TIMER, [], true.into());
             },
         ),
-        shutdown("nothing-is-cleaned-at-exit", ("S9", "closed: no holder"), open.clone(), &close),
-        shutdown("shutdown-clears-the-table", ("S5", "a held name has an entry"), open, &|space| {
-            space.begin_drain();
-            space.set_all(&ENTRY, |_, _| false.into());
-        }),
+        shutdown(
+            "nothing-is-cleaned-at-exit",
+            &[("S9", "closed: no holder"), ("S9", "closed: no entry"), ("S9", "closed: no timer")],
+            open.clone(),
+            &close,
+        ),
+        shutdown(
+            "shutdown-clears-the-table",
+            &[("S5", "a held name has an entry")],
+            open,
+            &|space| {
+                space.begin_drain();
+                space.set_all(&ENTRY, |_, _| false.into());
+            },
+        ),
         shutdown(
             "grace-timer-outlives-the-drain",
-            ("S6", "the grace timer is armed while draining"),
+            &[("S6", "the grace timer is armed while draining")],
             BEFORE.in_phase(Phase::Draining),
             &|space| {
                 space.revoke_all();
@@ -356,7 +397,7 @@ fn shutdowns() -> Vec<Control> {
         ),
         shutdown(
             "shutdown-of-the-closed-opens",
-            ("S9", "the phase only moves forward"),
+            &[("S9", "the phase only moves forward")],
             BEFORE.in_phase(Phase::Closed),
             &|space| space.set(&PHASE, [], Phase::Open.into()),
         ),

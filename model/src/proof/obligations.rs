@@ -36,13 +36,13 @@ pub fn obligations() -> Vec<Inquiry> {
     [initial()].into_iter().chain(kept).chain(determined).collect()
 }
 
-/// Every witness: that each case can happen, and that each faulty design breaks its claim.
+/// Every witness: that each case can happen, and that each faulty design breaks its claims.
 #[must_use]
 pub fn witnesses() -> Vec<Inquiry> {
-    let happens = |case: &Case| find(&case.name, case, "can happen".to_owned(), true.into());
+    let happens = |case: &Case| find(case, vec![("can happen".to_owned(), true.into())]);
     let breaks = |control: &Control| {
-        let claim = control.claim();
-        find(control.name, &control.case, format!("breaks {}", title(claim)), !claim.after())
+        let broken = control.breaks().into_iter();
+        find(&control.case, broken.map(|claim| (title(claim), !claim.after())).collect())
     };
     let (cases, controls) = (cases(), controls());
     cases.iter().map(happens).chain(controls.iter().map(breaks)).collect()
@@ -86,15 +86,16 @@ fn determined(cases: &[Case]) -> Inquiry {
 }
 
 fn refute(about: String, after: &Space, premises: &[Term], goals: Vec<(String, Term)>) -> Inquiry {
-    let (names, formulas): (Vec<String>, Vec<Term>) = goals.into_iter().unzip();
+    let (goals, formulas): (Vec<String>, Vec<Term>) = goals.into_iter().unzip();
     let text = smt::inquiry(Domain::Unbounded, after, premises, &formulas);
-    Inquiry { about, goals: names, satisfiable: false, text }
+    Inquiry { about, goals, satisfiable: false, text }
 }
 
-/// Small enough to be searched, and large enough for three waiters.
-fn find(about: &str, case: &Case, goal: String, formula: Term) -> Inquiry {
+/// In a world small enough to be searched, and large enough for three waiters.
+fn find(case: &Case, goals: Vec<(String, Term)>) -> Inquiry {
     let universe = Universe::new(4, 2, 4);
     let premises = [sound_before(), vec![case.guard.clone()]].concat();
-    let text = smt::inquiry(Domain::Finite(&universe), &case.after, &premises, &[formula]);
-    Inquiry { about: about.to_owned(), goals: vec![goal], satisfiable: true, text }
+    let (goals, formulas): (Vec<String>, Vec<Term>) = goals.into_iter().unzip();
+    let text = smt::inquiry(Domain::Finite(&universe), &case.after, &premises, &formulas);
+    Inquiry { about: case.name.clone(), goals, satisfiable: true, text }
 }
