@@ -13,10 +13,11 @@ use lockspace_spec::{
 
 use super::tie::{Bounds, Edge};
 
-/// Every change of the end of `edge` in one thing, within `bounds`.
+/// Changes of the end of `edge` in one thing, within `bounds`. There are some fifty; of those, every
+/// `every`-th, from `first` on.
 #[must_use]
-pub fn changed(bounds: &Bounds, edge: &Edge) -> Vec<Edge> {
-    let mut changes = Changes { edge, bounds, changed: Vec::new() };
+pub fn changed(bounds: &Bounds, edge: &Edge, first: usize, every: usize) -> Vec<Edge> {
+    let mut changes = Changes { edge, bounds, first, every, met: 0, changed: Vec::new() };
     changes.of_life();
     changes.of_holds();
     changes.of_queues();
@@ -38,25 +39,36 @@ pub fn elsewhere<'a>(
 struct Changes<'a> {
     edge: &'a Edge,
     bounds: &'a Bounds,
+    first: usize,
+    every: usize,
+    met: usize,
     changed: Vec<Edge>,
 }
 
 impl Changes<'_> {
+    fn edge(&mut self, change: impl FnOnce(&mut Edge)) {
+        if self.met % self.every == self.first % self.every {
+            let mut edge = self.edge.clone();
+            change(&mut edge);
+            self.changed.push(edge);
+        }
+        self.met += 1;
+    }
+
     fn state(&mut self, change: impl FnOnce(&mut State)) {
-        let mut edge = self.edge.clone();
-        change(&mut edge.after);
-        self.changed.push(edge);
+        self.edge(|edge| change(&mut edge.after));
     }
 
     fn told(&mut self, answers: impl Iterator<Item = Answer>) {
-        let mut told = Outcomes::default();
-        for answer in answers {
-            match answer.to {
-                Addressee::Request(request) => told.tell(request, answer.outcome),
-                Addressee::Operator => told.tell_operator(answer.outcome),
+        self.edge(|edge| {
+            edge.told = Outcomes::default();
+            for answer in answers {
+                match answer.to {
+                    Addressee::Request(request) => edge.told.tell(request, answer.outcome),
+                    Addressee::Operator => edge.told.tell_operator(answer.outcome),
+                }
             }
-        }
-        self.changed.push(Edge { told, ..self.edge.clone() });
+        });
     }
 
     fn requests(&self) -> impl Iterator<Item = RequestId> + Clone + use<> {
