@@ -264,7 +264,8 @@ fn each_solver(what: &str, inquiries: &[Inquiry], expected: usize) {
     }
 }
 
-/// The solvers that are installed, with their versions; the others are reported, or fail the test where they are required.
+/// The solvers that are installed, with their versions. The others are reported, or fail the test where
+/// they are required.
 fn installed() -> Vec<(Solver, String)> {
     let required = std::env::var("LOCKSPACE_REQUIRE_SOLVERS").is_ok_and(|value| value == "1");
     let mut installed = Vec::new();

@@ -1,6 +1,7 @@
 //! Faulty designs: one case of the protocol done wrong, and the claims that it breaks.
 //!
-//! They show that the claims are not true of everything. Each claim is broken by one of them, and each of the model's [defects](crate::defects) is here under its own name.
+//! They show that the claims are not true of everything. Each claim is broken by one of them, and each
+//! of the model's [defects](crate::defects) is here under its own name.
 
 use lockspace_spec::{Phase, Wait};
 
