@@ -58,8 +58,8 @@ fn futures_of_all_operations_may_be_spawned() {
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn guards_and_futures_are_small() {
-    assert!(size_of::<Guard<'_>>() <= 40, "{}", size_of::<Guard<'_>>());
-    assert!(size_of::<Option<Guard<'_>>>() <= 40);
-    assert!(size_of::<AcquireFuture<'_, '_>>() <= 104, "{}", size_of::<AcquireFuture<'_, '_>>());
+    assert!(size_of::<Guard<'_>>() <= 32, "{}", size_of::<Guard<'_>>());
+    assert!(size_of::<Option<Guard<'_>>>() <= 32);
+    assert!(size_of::<AcquireFuture<'_, '_>>() <= 96, "{}", size_of::<AcquireFuture<'_, '_>>());
     assert_eq!(size_of::<LockSpace>(), size_of::<usize>());
 }

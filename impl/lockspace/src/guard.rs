@@ -34,7 +34,9 @@ use crate::sync::Arc;
 pub struct Guard<'a> {
     /// `None` once released.
     space: Option<Handle<'a>>,
-    hold: HoldKey,
+    // The two parts of its `HoldKey`, so that the number of the request fits in beside the smaller one.
+    token: FencingToken,
+    entry: u32,
     request: Taped,
 }
 
@@ -56,7 +58,12 @@ impl std::ops::Deref for Handle<'_> {
 
 impl<'a> Guard<'a> {
     pub(crate) fn new(space: &'a Shared, hold: HoldKey, request: Taped) -> Self {
-        Self { space: Some(Handle::Borrowed(space)), hold, request }
+        let HoldKey { token, entry } = hold;
+        Self { space: Some(Handle::Borrowed(space)), token, entry, request }
+    }
+
+    fn hold(&self) -> HoldKey {
+        HoldKey { token: self.token, entry: self.entry }
     }
 
     fn space(&self) -> &Shared {
@@ -70,7 +77,7 @@ impl<'a> Guard<'a> {
     /// Looks it up in the lockspace, which costs about as much as a release.
     #[must_use]
     pub fn name(&self) -> LockName {
-        self.space().engine().name_of(self.hold)
+        self.space().engine().name_of(self.hold())
     }
 
     /// The number of this grant, greater than that of every earlier grant of the name (S2). No two
@@ -81,7 +88,7 @@ impl<'a> Guard<'a> {
     /// overtaken and does not know it yet.
     #[must_use]
     pub fn fencing_token(&self) -> FencingToken {
-        self.hold.token
+        self.token
     }
 
     /// Starts the lease again: it ends `lease` from now. A hold without a lease has nothing to prolong,
@@ -111,7 +118,7 @@ impl<'a> Guard<'a> {
         let space = self.space();
         let call = space.tape().invoke(|| record::renew(self.request));
         let mut effects = Effects::default();
-        let renewed = space.engine().renew(self.hold, lease, &mut effects);
+        let renewed = space.engine().renew(self.hold(), lease, &mut effects);
         space.carry_out(&mut effects);
         space.tape().returned(call, || record::renewed(&renewed));
         renewed.map_err(|(name, reason)| self.lost_hold(name, reason).into())
@@ -124,7 +131,7 @@ impl<'a> Guard<'a> {
     /// [fencing token](Self::fencing_token).
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        !self.space().engine().is_held(self.hold)
+        !self.space().engine().is_held(self.hold())
     }
 
     /// Waits until the hold is lost; for ever, if it never is.
@@ -132,7 +139,7 @@ impl<'a> Guard<'a> {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind and loses nothing: a later call tells of the same loss.
     pub fn lost(&self) -> LostFuture<'_> {
-        LostFuture { ended: EndFuture::new(self.space(), self.hold), request: self.request }
+        LostFuture { ended: EndFuture::new(self.space(), self.hold()), request: self.request }
     }
 
     /// Releases the name, and says whether it was still held.
@@ -166,8 +173,9 @@ impl<'a> Guard<'a> {
                 unreachable!("only release and drop take the handle, and both consume the guard")
             }
         };
-        space.disown(self.hold);
-        Guard { space: Some(Handle::Owned(space)), hold: self.hold, request: self.request }
+        space.disown(self.hold());
+        let Self { token, entry, request, .. } = self;
+        Guard { space: Some(Handle::Owned(space)), token, entry, request }
     }
 
     #[inline]
@@ -175,14 +183,14 @@ impl<'a> Guard<'a> {
         let space = self.space.take()?;
         let call = space.tape().invoke(|| record::release(self.request));
         let mut effects = Effects::default();
-        let released = space.engine().release(self.hold, &mut effects);
+        let released = space.engine().release(self.hold(), &mut effects);
         space.carry_out(&mut effects);
         space.tape().returned(call, || record::released(&released));
         Some(released)
     }
 
     fn lost_hold(&self, name: LockName, reason: lockspace_spec::Loss) -> LostHold {
-        LostHold { name, token: self.hold.token, reason }
+        LostHold { name, token: self.token, reason }
     }
 }
 
@@ -194,7 +202,7 @@ impl Drop for Guard<'_> {
 
 impl fmt::Debug for Guard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("token", &self.hold.token.0).finish_non_exhaustive()
+        f.debug_struct("Guard").field("token", &self.token.0).finish_non_exhaustive()
     }
 }
 

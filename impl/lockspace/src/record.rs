@@ -28,9 +28,16 @@ struct Running {
     calls: AtomicUsize,
 }
 
-/// Which call is being recorded; [`OFF`] where none is.
+/// Which call is being recorded; [`OFF`] where none is. Guards and futures carry one about, so it is
+/// kept small: a history may have four billion calls.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taped(u64);
+pub(crate) struct Taped(u32);
+
+impl Taped {
+    fn id(self) -> CallId {
+        CallId(u64::from(self.0))
+    }
+}
 
 const OFF: Taped = Taped(0);
 
@@ -60,7 +67,7 @@ impl Tape {
     #[inline]
     pub(crate) fn returned(&self, call: Taped, how: impl FnOnce() -> Return) {
         if let Some(running) = &self.0 {
-            running.tell(What::Return(CallId(call.0), how()));
+            running.tell(What::Return(call.id(), how()));
         }
     }
 
@@ -68,7 +75,7 @@ impl Tape {
     #[inline]
     pub(crate) fn queued(&self, call: Taped, ticket: impl FnOnce() -> u64) {
         if let Some(running) = &self.0 {
-            running.tell(What::Queued(CallId(call.0), Ticket(ticket())));
+            running.tell(What::Queued(call.id(), Ticket(ticket())));
         }
     }
 
@@ -76,7 +83,7 @@ impl Tape {
     #[inline]
     pub(crate) fn lost(&self, request: Taped, why: Loss) {
         if let Some(running) = &self.0 {
-            running.tell(What::Lost(CallId(request.0), why));
+            running.tell(What::Lost(request.id(), why));
         }
     }
 
@@ -92,9 +99,9 @@ impl Tape {
 impl Running {
     #[cold]
     fn invoke(&self, call: Call) -> Taped {
-        let id = self.calls.fetch_add(1, Ordering::Relaxed) as u64 + 1;
-        self.tell(What::Invoke(CallId(id), call));
-        Taped(id)
+        let taped = Taped(self.calls.fetch_add(1, Ordering::Relaxed) as u32 + 1);
+        self.tell(What::Invoke(taped.id(), call));
+        taped
     }
 
     #[cold]
@@ -138,7 +145,7 @@ pub(crate) fn acquired(acquired: Acquired) -> Return {
 }
 
 pub(crate) fn cancel(request: Taped) -> Call {
-    Call::Cancel { request: CallId(request.0) }
+    Call::Cancel { request: request.id() }
 }
 
 pub(crate) fn cancelled() -> Return {
@@ -146,7 +153,7 @@ pub(crate) fn cancelled() -> Return {
 }
 
 pub(crate) fn release(request: Taped) -> Call {
-    Call::Release { request: CallId(request.0) }
+    Call::Release { request: request.id() }
 }
 
 pub(crate) fn released(released: &Released) -> Return {
@@ -157,7 +164,7 @@ pub(crate) fn released(released: &Released) -> Return {
 }
 
 pub(crate) fn renew(request: Taped) -> Call {
-    Call::Renew { request: CallId(request.0) }
+    Call::Renew { request: request.id() }
 }
 
 pub(crate) fn renewed(renewed: &Result<(), (LockName, Loss)>) -> Return {

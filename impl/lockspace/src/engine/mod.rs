@@ -47,7 +47,7 @@ use timers::Target;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct HoldKey {
     pub(crate) token: FencingToken,
-    entry: u32,
+    pub(crate) entry: u32,
 }
 
 /// Which waiter: a shard and a slot in it, which belongs to the waiting future until it gives it back.
