@@ -1,0 +1,82 @@
+//! Every edge of the protocol's state graph, driven through the real lockspace.
+//!
+//! The graph is the model's: all states of some clients and names and all actions in each. Each state is
+//! reached by a shortest path of real moves, each action is taken as a real move, and after every move
+//! the judge compares what is told, who is woken and all that is to be seen. What the oracle samples is
+//! exhausted here, within the bounds.
+//!
+//! Some edges ask for nothing: a timer that is not armed does not elapse, and who is idle has no future
+//! to drop. There the real lockspace must have no such timer and no such future, which is what is
+//! compared after the move before; they are counted apart.
+//!
+//! `LOCKSPACE_REPLAY=protocol-4x2` drives a larger graph than the usual one, of 4 clients.
+
+mod graph;
+mod route;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lockspace_model::manifest::Manifest;
+use lockspace_tests::{InProcess, Judge, Setup};
+
+use graph::Graph;
+use route::{Count, Route};
+
+/// Drives every edge of the run called `name`, over two threads. Answers how many it drove.
+fn replay(name: &str) -> Count {
+    let manifest = Manifest::read();
+    let run = manifest.run.iter().find(|run| run.name == name).expect("it is in the manifest");
+    let graph = Graph::of(run.protocol());
+    let claimed = AtomicUsize::new(0);
+    let work = || {
+        let mut count = Count::default();
+        // Each thread claims the next state; the counter orders nothing else.
+        while let Some(state) = graph.states.get(claimed.fetch_add(1, Ordering::Relaxed)) {
+            for route in Route::through(&graph, state) {
+                count.add(&drive(&route));
+            }
+        }
+        count
+    };
+    let mut count = std::thread::scope(|scope| {
+        let threads = [scope.spawn(work), scope.spawn(work)];
+        threads.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let [total, other] = &mut count;
+    total.add(other);
+    println!("{name}: {} states, {total}", graph.states.len());
+    assert_eq!(graph.states.len() as u64, run.states);
+    assert_eq!((total.driven + total.idle) as u64, run.transitions, "every edge, and each once");
+    *total
+}
+
+/// Makes the moves of a route on a lockspace of its own, and judges each.
+fn drive(route: &Route) -> Count {
+    let setup = Setup::default();
+    let mut judge = Judge::new(&setup, InProcess::new(&setup));
+    for stage in &route.stages {
+        for what in &stage.moves {
+            if let Err(story) = judge.step(what) {
+                panic!("{story}\n\non the way of {:?}", route.actions());
+            }
+        }
+        assert!(stage.is_reached_by(judge.spec()), "{:?} leads elsewhere", route.actions());
+    }
+    if let Err(story) = judge.wind_up() {
+        panic!("{story}\n\nafter {:?}", route.actions());
+    }
+    route.count
+}
+
+/// What is replayed, and how many of its edges are driven and how many ask for nothing. A change of these
+/// numbers is a change of what is driven.
+const PINNED: [(&str, usize, usize); 2] =
+    [("protocol-3x2", 12_788, 3_856), ("protocol-4x2", 246_536, 76_772)];
+
+#[test]
+fn every_edge_of_the_model_is_an_edge_of_the_real_lockspace() {
+    let wanted = std::env::var("LOCKSPACE_REPLAY").unwrap_or_else(|_| PINNED[0].0.into());
+    let pinned = PINNED.iter().find(|(name, ..)| *name == wanted).expect("it can be replayed");
+    let count = replay(pinned.0);
+    assert_eq!((count.driven, count.idle), (pinned.1, pinned.2));
+}
