@@ -46,9 +46,9 @@ pub struct Run {
     /// What is exchangeable.
     #[serde(default)]
     pub symmetry: Exchangeable,
-    /// Whether what is stale is left out: it adds transitions, never states.
+    /// Whether the actions are thinned out: what leads nowhere, or where another leads, adds no state.
     #[serde(default)]
-    pub without_stale: bool,
+    pub sparse: bool,
     /// Whether progress is checked too.
     #[serde(default)]
     pub progress: bool,
@@ -150,7 +150,7 @@ impl Run {
             Exchangeable::ClientsAndNames => Symmetry::ClientsAndNames,
         };
         let protocol = Protocol::new(self.clients, self.names, symmetry).limits(self.limits());
-        if self.without_stale { protocol.without_stale() } else { protocol }
+        if self.sparse { protocol.sparse() } else { protocol }
     }
 
     fn limits(&self) -> Limits {
@@ -204,7 +204,7 @@ impl Run {
                 Exchangeable::Clients => ", clients alike",
                 Exchangeable::ClientsAndNames => ", all alike",
             }
-            + if self.without_stale { ", nothing stale" } else { "" }
+            + if self.sparse { ", sparse" } else { "" }
     }
 
     /// The chance that stateright took two different states for one and something was missed: it

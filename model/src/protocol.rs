@@ -14,7 +14,7 @@
 //! release or renew with such a token. That is more than clients can do, so what holds here holds.
 
 use lockspace_spec::{
-    Action, Env, FencingToken, Grace, Lease, Limits, Name, Op, RequestId, Timer, Wait,
+    Action, Env, FencingToken, Grace, Lease, Limits, Name, Op, Phase, RequestId, Timer, Wait,
 };
 
 use crate::machine::{Ids, Machine, Next};
@@ -35,9 +35,9 @@ pub struct Protocol {
     pub limits: Limits,
     /// What is exchangeable.
     pub symmetry: Symmetry,
-    /// Whether what is stale is tried: a release, a cancel or the end of a timer that is too late. It
-    /// adds transitions and, by S8, never a state.
-    pub stale: bool,
+    /// Whether the actions are thinned out: without those that lead nowhere, or only where another one
+    /// leads. They add transitions and never a state.
+    pub sparse: bool,
     /// How the lockspace acts.
     pub design: Design,
 }
@@ -65,7 +65,7 @@ impl Protocol {
             names,
             limits: Limits::UNLIMITED,
             symmetry,
-            stale: true,
+            sparse: false,
             design: lockspace_spec::apply,
         };
         assert!(packing::width(&protocol) <= u64::BITS, "a state must fit into 64 bits");
@@ -78,10 +78,10 @@ impl Protocol {
         Self { limits, ..self }
     }
 
-    /// The same with what is stale left out, for runs that are large without it.
+    /// The same with its actions thinned out, for runs that are large enough without.
     #[must_use]
-    pub const fn without_stale(self) -> Self {
-        Self { stale: false, ..self }
+    pub const fn sparse(self) -> Self {
+        Self { sparse: true, ..self }
     }
 
     /// The same bounds under another design.
@@ -133,8 +133,8 @@ impl Machine for Protocol {
         }
         actions.push(Env::LeaseElapsed { token: STALE }.into());
         operator_actions(self.names, actions);
-        if !self.stale {
-            actions.retain(|action| !is_stale(world, action));
+        if self.sparse {
+            actions.retain(|action| !is_stale(world, action) && !is_repetition(world, action));
         }
     }
 
@@ -171,6 +171,19 @@ fn is_stale(world: &World, action: &Action) -> bool {
         Action::Env(Env::LeaseElapsed { token }) => !armed(Timer::Lease(token)),
         Action::Env(Env::GraceElapsed) => !armed(Timer::Grace),
     }
+}
+
+/// Whether `action` is an acquire that leads nowhere, or where another acquire of the client leads too:
+/// a free name is granted however long one would wait, and a closed door is closed for every name.
+fn is_repetition(world: &World, action: &Action) -> bool {
+    let Action::Op(Op::Acquire { name, wait, lease, .. }) = *action else {
+        return false;
+    };
+    if world.space.phase != Phase::Open {
+        return (name, wait, lease) != (Name(0), Wait::No, Lease::Unbounded);
+    }
+    let held = world.space.entries.contains_key(&name);
+    held == (wait == Wait::No)
 }
 
 /// Every way in which `request` can acquire one of `names`.

@@ -185,13 +185,13 @@ fn no_request_whatever_does_harm() {
 }
 
 #[test]
-fn leaving_out_what_is_stale_leaves_out_no_state() {
+fn thinning_out_the_actions_leaves_out_no_state() {
     for protocol in [
         Protocol::new(3, 2, Symmetry::None),
         Protocol::new(4, 2, Symmetry::ClientsAndNames),
         Protocol::new(3, 2, Symmetry::None).limits(TIGHT),
     ] {
-        assert_eq!(reachable(&protocol.without_stale()), reachable(&protocol));
+        assert_eq!(reachable(&protocol.sparse()), reachable(&protocol));
     }
 }
 

@@ -334,8 +334,8 @@ impl Builder {
     /// [`Guard::into_owned`] says that this no longer counts. So it finds what waits in a straight line.
     /// It is mistaken about one task that polls several futures (`join!`, `select!`,
     /// `FuturesUnordered`), of which one holds the name and another asks for it: it refuses, although
-    /// the first would have released. And it does not find a queued future that nobody polls, nor a
-    /// circle of several names.
+    /// the first would have released. And it does not find a queued future that nobody polls until that
+    /// has been granted the name, nor a circle of several names.
     pub fn detect_self_wait(mut self, on: bool) -> Self {
         self.detect_self_wait = on;
         self
