@@ -4,7 +4,8 @@ use crate::assert_none;
 use crate::source::{File, file, files, shipping};
 
 /// Who shares memory between threads. A word with a cfg in it is not one of these.
-const SHARING: [&str; 5] = ["std::sync", "core::sync", "crossbeam", "loom", "parking_lot"];
+const SHARING: [&str; 6] =
+    ["std::sync", "core::sync", "crossbeam", "loom", "shuttle", "parking_lot"];
 
 /// Who reads time.
 const TIME: [&str; 3] = ["Instant::now", "SystemTime", ".elapsed()"];
@@ -41,7 +42,7 @@ const WORDS: [&str; 12] = [
 fn names_any(file: &File, words: &[&str]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (number, line) in file.code() {
-        let line = line.replace("lockspace_loom", "");
+        let line = line.replace("lockspace_loom", "").replace("lockspace_shuttle", "");
         for word in words.iter().filter(|word| line.contains(**word)) {
             complaints.push(format!("{}:{number}: names {word}", file.path));
         }
@@ -135,6 +136,7 @@ fn a_name_in_the_wrong_file_is_found_and_one_in_a_comment_is_not() {
     let abroad =
         |text| names_outside(&[home(), File::new("guard.rs", text)], "sync.rs", &SHARING).len();
     assert_eq!(abroad("/// As `std::sync::Mutex`.\n#[cfg(lockspace_loom)]"), 0);
+    assert_eq!(abroad("#[cfg(any(lockspace_loom, lockspace_shuttle))]"), 0);
     assert_eq!(abroad("use std::sync::Arc;"), 1);
     assert_eq!(abroad("loom::thread::yield_now();"), 1);
     assert_eq!(names_outside(&[File::new("sync.rs", "")], "sync.rs", &SHARING).len(), 1);

@@ -56,7 +56,7 @@ pub(crate) fn rust() -> Vec<File> {
 /// What users run: the package `lockspace` without the tests that lie beside the code.
 pub(crate) fn shipping() -> Vec<File> {
     let mut files = files("impl/lockspace/src", ".rs");
-    files.retain(|file| !file.path.contains("/tests/"));
+    files.retain(|file| !file.path.contains("/tests/") && !file.path.contains("/schedules/"));
     files
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Inside the lockspace a moment is a [`Tick`]: nanoseconds since the lockspace was made. The clock is
 //! tokio's, which is the system's monotonic clock unless a test has paused it; so a test that pauses
-//! tokio's time controls every timer of a lockspace.
+//! tokio's time controls every timer of a lockspace. Under shuttle it is the tests' own, which stands
+//! still until one of their tasks lets it pass.
 
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self { origin: current() }
     }
 
     /// Now. Under loom time stands still: what elapses there is a thread's own decision.
@@ -45,7 +46,7 @@ impl Clock {
         if cfg!(lockspace_loom) {
             return Tick(0);
         }
-        Tick(clamp(self.origin.elapsed()))
+        Tick(clamp(current() - self.origin))
     }
 
     /// So many nanoseconds, at most a [century](clamp), from now.
@@ -57,6 +58,19 @@ impl Clock {
     pub(crate) fn instant(&self, tick: Tick) -> Instant {
         self.origin + Duration::from_nanos(tick.0)
     }
+}
+
+#[cfg(not(lockspace_shuttle))]
+fn current() -> Instant {
+    Instant::now()
+}
+
+#[cfg(lockspace_shuttle)]
+use crate::schedules::stand_in::time::now as current;
+
+/// The same for a thread that keeps its own time, which nobody pauses.
+fn current_of_thread() -> std::time::Instant {
+    if cfg!(lockspace_shuttle) { current().into_std() } else { std::time::Instant::now() }
 }
 
 /// Nanoseconds since a fixed moment, for recorded histories. The system's clock, also where a test has
@@ -75,11 +89,11 @@ impl Stopwatch {
 
 /// So long from now, for a thread that keeps its own time; `None` if that is beyond all time.
 pub(crate) fn deadline(from_now: Duration) -> Option<std::time::Instant> {
-    std::time::Instant::now().checked_add(from_now)
+    current_of_thread().checked_add(from_now)
 }
 
 pub(crate) fn has_passed(deadline: std::time::Instant) -> bool {
-    deadline <= std::time::Instant::now()
+    deadline <= current_of_thread()
 }
 
 #[cfg(test)]

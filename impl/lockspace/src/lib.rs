@@ -47,6 +47,8 @@ mod reaper;
 mod record;
 mod request;
 mod runtime;
+#[cfg(lockspace_shuttle)]
+mod schedules;
 mod section;
 mod shutdown;
 mod space;

@@ -5,9 +5,12 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::thread::ThreadId;
+#[cfg(not(lockspace_shuttle))]
+use std::thread;
 use std::time::Duration;
 
+#[cfg(lockspace_shuttle)]
+use crate::schedules::stand_in::{self as tokio, thread};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -17,7 +20,7 @@ use crate::sync::with_parker;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Task(tokio::task::Id),
-    Thread(ThreadId),
+    Thread(thread::ThreadId),
 }
 
 impl Owner {
@@ -27,7 +30,7 @@ impl Owner {
     }
 
     pub(crate) fn thread() -> Self {
-        Self::Thread(std::thread::current().id())
+        Self::Thread(thread::current().id())
     }
 }
 
@@ -66,7 +69,7 @@ pub(crate) fn run(sleeper: impl Sleeper) -> std::io::Result<()> {
 /// # Errors
 /// If the system refuses the thread; the sleeper is then dropped.
 pub(crate) fn run_on_thread(mut sleeper: impl Sleeper) -> std::io::Result<()> {
-    let thread = std::thread::Builder::new().name("lockspace-reaper".into());
+    let thread = thread::Builder::new().name("lockspace-reaper".into());
     let rounds = move || {
         with_parker(|parker, waker| {
             loop {
@@ -74,7 +77,7 @@ pub(crate) fn run_on_thread(mut sleeper: impl Sleeper) -> std::io::Result<()> {
                     Next::Sleep(until) => {
                         parker.park_deadline(until.into_std());
                     }
-                    Next::Yield => std::thread::yield_now(),
+                    Next::Yield => thread::yield_now(),
                     Next::End => return,
                 }
             }

@@ -1,8 +1,9 @@
-//! The only file that names `std::sync`, crossbeam or loom.
+//! The only file that names `std::sync`, crossbeam, loom or shuttle.
 //!
 //! Everything that the engine shares between threads comes from here, so that a build with
-//! `--cfg lockspace_loom` runs the engine's own code under loom's scheduler. The cfg is private to this
-//! package: a global `--cfg loom` would change tokio and everything built upon it.
+//! `--cfg lockspace_loom` or `--cfg lockspace_shuttle` runs the engine's own code under the scheduler of
+//! loom or shuttle. The cfgs are private to this package: a global `--cfg loom` would change tokio and
+//! everything built upon it.
 //!
 //! What this file must not do: decide anything about locks by name.
 
@@ -10,7 +11,9 @@ use std::sync::PoisonError;
 
 #[cfg(lockspace_loom)]
 use loom::sync as imp;
-#[cfg(not(lockspace_loom))]
+#[cfg(lockspace_shuttle)]
+use shuttle::sync as imp;
+#[cfg(not(any(lockspace_loom, lockspace_shuttle)))]
 use std::sync as imp;
 
 pub(crate) use imp::MutexGuard;
@@ -38,7 +41,7 @@ impl<T> Mutex<T> {
 pub(crate) use parker::with_parker;
 
 /// How a thread waits for its grant: a [`Waker`](std::task::Waker) like everybody else's, that unparks.
-#[cfg(not(lockspace_loom))]
+#[cfg(not(any(lockspace_loom, lockspace_shuttle)))]
 mod parker {
     use std::task::{Wake, Waker};
 
@@ -105,5 +108,43 @@ mod parker {
     pub(crate) fn with_parker<R>(wait: impl FnOnce(&Parker, &Waker) -> R) -> R {
         let inner = Arc::new(ThreadWaker(loom::sync::Notify::new()));
         wait(&Parker(Arc::clone(&inner)), &Waker::from(inner))
+    }
+}
+
+/// The same under shuttle, with its threads and the time of its tests.
+#[cfg(lockspace_shuttle)]
+mod parker {
+    use std::task::{Wake, Waker};
+    use std::time::Instant;
+
+    use shuttle::thread::{self, Thread};
+
+    use super::Arc;
+    use crate::schedules::stand_in::time::Alarm;
+
+    pub(crate) struct Parker(Waker);
+
+    struct ThreadWaker(Thread);
+
+    impl Wake for ThreadWaker {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    impl Parker {
+        pub(crate) fn park(&self) {
+            thread::park();
+        }
+
+        pub(crate) fn park_deadline(&self, until: Instant) {
+            let _alarm = Alarm::set(until.into(), &self.0);
+            thread::park();
+        }
+    }
+
+    pub(crate) fn with_parker<R>(wait: impl FnOnce(&Parker, &Waker) -> R) -> R {
+        let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
+        wait(&Parker(waker.clone()), &waker)
     }
 }

@@ -15,10 +15,10 @@ use crate::clock::{Clock, Tick};
 use crate::sync::{AtomicU8, AtomicUsize, Mutex, Ordering};
 
 /// The seeded hash of names.
-#[cfg(not(lockspace_loom))]
+#[cfg(not(any(lockspace_loom, lockspace_shuttle)))]
 pub(crate) type Hasher = foldhash::fast::RandomState;
-/// Loom must find the same names in the same shards in every execution.
-#[cfg(lockspace_loom)]
+/// Loom and shuttle must find the same names in the same shards in every execution.
+#[cfg(any(lockspace_loom, lockspace_shuttle))]
 pub(crate) type Hasher = foldhash::fast::FixedState;
 
 /// How an engine is set up.
