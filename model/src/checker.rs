@@ -17,9 +17,10 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lockspace_spec::{REACHABLE, SAFETY};
+use lockspace_spec::REACHABLE;
 use stateright::{Checker, Model, Property};
 
+use crate::breakable::BREAKABLE;
 use crate::explorer::Explored;
 use crate::machine::{Ids, Machine, Next};
 
@@ -32,7 +33,7 @@ pub enum Judged<State> {
     Broken(Ids),
 }
 
-/// Explores `machine` with stateright: every safety property `always`, every goal in `wanted`
+/// Explores `machine` with stateright: every property that can be broken `always`, every goal in `wanted`
 /// `sometimes`.
 pub fn check<M>(machine: M, wanted: Ids) -> Explored
 where
@@ -48,7 +49,7 @@ where
         depth: checker.max_depth() as u32 - 1,
         ..Explored::default()
     };
-    for index in (0..SAFETY.len()).filter(|index| found(SAFETY[*index].id)) {
+    for index in (0..BREAKABLE.len()).filter(|index| found(BREAKABLE[*index].id)) {
         explored.broken.insert(index);
     }
     for index in wanted.iter().filter(|index| found(REACHABLE[*index].id)) {
@@ -116,7 +117,7 @@ macro_rules! each {
 }
 
 impl<M: Machine> Checked<M> {
-    const HOLDS: [Condition<M>; SAFETY.len()] = each!(holds: 0 1 2 3 4 5 6 7 8 9);
+    const HOLDS: [Condition<M>; BREAKABLE.len()] = each!(holds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
     const SHOWS: [Condition<M>; REACHABLE.len()] =
         each!(shows: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25);
 }
@@ -146,7 +147,7 @@ impl<M: Machine> Model for Checked<M> {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let always = SAFETY.iter().zip(Self::HOLDS);
+        let always = BREAKABLE.iter().zip(Self::HOLDS);
         let always = always.map(|(property, holds)| Property::always(property.id, holds));
         let sometimes = self.wanted.iter();
         let sometimes =

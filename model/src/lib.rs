@@ -9,14 +9,17 @@
 //! Read it in this order: [`machine`] (what an explorer needs), [`world`] (a lockspace and its
 //! clients), [`protocol`] (the abstraction that makes it finite) and [`plain`] (the same without
 //! abstraction), [`explorer`] and [`checker`] (the two explorers), [`path`] and [`story`] (from a
-//! violation to something that a person can read) and [`witness`], [`progress`], [`defects`], [`engine`]
-//! (the engine's algorithm, which refines the protocol), and last
-//! [`manifest`] and [`verify`](mod@verify), which pin all results. [`proof`] stands apart: what it shows
-//! is bounded by nothing.
+//! violation to something that a person can read) and [`witness`], [`progress`], [`breakable`] (what
+//! can be broken), [`defects`] and [`stepwise`] (a lock whose operations take several steps, in which
+//! some of them show), [`engine`] (the engine's algorithm, which refines the protocol), and last
+//! [`any`], [`manifest`] and [`verify`](mod@verify), which pin all results. [`proof`] stands apart:
+//! what it shows is bounded by nothing.
 //!
 //! What this package must not do: import shipping code into the protocol's model, decide anything by
 //! wall time, or let a search that was cut short look like one that was not.
 
+pub mod any;
+pub mod breakable;
 pub mod checker;
 mod components;
 pub mod defects;
@@ -30,6 +33,7 @@ pub mod plain;
 pub mod progress;
 pub mod proof;
 pub mod protocol;
+pub mod stepwise;
 pub mod story;
 pub mod verify;
 pub mod witness;

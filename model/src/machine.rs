@@ -54,13 +54,13 @@ pub enum Next<Key> {
         /// The wanted goals (of [`REACHABLE`](lockspace_spec::REACHABLE)) that it shows.
         shown: Ids,
     },
-    /// These properties (of [`SAFETY`](lockspace_spec::SAFETY)) do not hold of it. Behaviour ends
-    /// here: what follows a broken promise proves nothing.
+    /// These properties (of [`BREAKABLE`](crate::breakable::BREAKABLE)) do not hold of it. Behaviour
+    /// ends here: what follows a broken promise proves nothing.
     Broken(Ids),
 }
 
-/// A set of properties, by their place in [`SAFETY`](lockspace_spec::SAFETY) or in
-/// [`REACHABLE`](lockspace_spec::REACHABLE).
+/// A set of properties, by their place in [`BREAKABLE`](crate::breakable::BREAKABLE), which begins with
+/// [`SAFETY`](lockspace_spec::SAFETY), or in [`REACHABLE`](lockspace_spec::REACHABLE).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ids(u32);
 

@@ -7,11 +7,13 @@
 use lockspace_spec::{Limits, REACHABLE};
 use serde::Deserialize;
 
+use crate::any::AnyMachine;
 use crate::engine::Engine;
 use crate::explorer::Explored;
 use crate::machine::Ids;
 use crate::plain::Plain;
 use crate::protocol::{Protocol, Symmetry};
+use crate::stepwise::{Algorithm, Stepwise};
 
 /// Every run.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +41,9 @@ pub struct Run {
     pub grants: Option<u64>,
     /// With a number of shards the machine is the engine's algorithm, judged by its refinement.
     pub shards: Option<usize>,
+    /// Whether the machine is the lock whose operations take several steps, with a bound on grants.
+    #[serde(default)]
+    pub stepwise: bool,
     /// The limit on names in use, if there is one.
     pub most_names: Option<usize>,
     /// The limit on the waiters of a name, if there is one.
@@ -97,17 +102,6 @@ pub enum Exchangeable {
     ClientsAndNames,
 }
 
-/// The machine of a run.
-#[derive(Clone, Copy, Debug)]
-pub enum AnyMachine {
-    /// With any number of acquires.
-    Protocol(Protocol),
-    /// With real tokens and a bound on grants.
-    Plain(Plain),
-    /// The engine's algorithm.
-    Engine(Engine),
-}
-
 impl Manifest {
     /// The manifest of this package.
     ///
@@ -133,6 +127,10 @@ impl Run {
             (Some(shards), _) => {
                 let (clients, names) = (usize::from(self.clients), usize::from(self.names));
                 AnyMachine::Engine(Engine { clients, names, shards, fault: None })
+            }
+            (None, Some(grants)) if self.stepwise => {
+                let (clients, algorithm) = (self.clients, Algorithm::CORRECT);
+                AnyMachine::Stepwise(Stepwise { clients, grants, algorithm })
             }
             (None, Some(grants)) => AnyMachine::Plain(
                 Plain::new(self.clients, self.names, grants).limits(self.limits()),
@@ -192,6 +190,9 @@ impl Run {
         ];
         if let Some(shards) = self.shards {
             bounds += &format!(" in {shards} shards");
+        }
+        if self.stepwise {
+            bounds += " in steps";
         }
         for (limit, of) in limits {
             if let Some(limit) = limit {

@@ -3,11 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::checker;
 use crate::defects::{DEFECTS, Defect};
-use crate::explorer::{Explored, explore};
-use crate::machine::{Ids, Machine};
-use crate::manifest::{AnyMachine, Explorer, Run};
+use crate::explorer::Explored;
+use crate::machine::Ids;
+use crate::manifest::{Explorer, Run};
 use crate::progress::{Graph, Stuck};
 
 /// The result of a run.
@@ -26,16 +25,9 @@ pub fn verify(run: &Run, threads: usize, mut progress: impl FnMut(&Explored)) ->
     let mut verified = Verified { found: Vec::new(), progress: None, deviations: Vec::new() };
     for explorer in &run.explorers {
         let begun = Instant::now();
-        let explored = match run.machine() {
-            AnyMachine::Protocol(machine) => {
-                explore_with(*explorer, machine, run.goals(), threads, &mut progress)
-            }
-            AnyMachine::Plain(machine) => {
-                explore_with(*explorer, machine, run.goals(), threads, &mut progress)
-            }
-            AnyMachine::Engine(machine) => {
-                explore_with(*explorer, machine, run.goals(), threads, &mut progress)
-            }
+        let explored = match explorer {
+            Explorer::Packed => run.machine().explore(threads, run.goals(), &mut progress),
+            Explorer::Stateright => run.machine().check(run.goals()),
         };
         verified.found.push((*explorer, explored, begun.elapsed()));
         let expected = run.expected();
@@ -52,26 +44,12 @@ pub fn verify(run: &Run, threads: usize, mut progress: impl FnMut(&Explored)) ->
     verified
 }
 
-fn explore_with(
-    explorer: Explorer,
-    machine: impl Machine + Send + 'static,
-    goals: Ids,
-    threads: usize,
-    progress: impl FnMut(&Explored),
-) -> Explored {
-    match explorer {
-        Explorer::Packed => explore(&machine, threads, goals, progress),
-        Explorer::Stateright => checker::check(machine, goals),
-    }
-}
-
 /// The length of the defect's shortest counterexample.
 ///
 /// # Errors
 /// Why the defect is not refuted, or why that would mean nothing.
 pub fn refute(defect: &Defect) -> Result<usize, String> {
-    let goals = Ids::NONE;
-    let correct = explore(&defect.correct(), 1, goals, |_| ());
+    let correct = defect.correct().explore(1, Ids::NONE, |_| ());
     if !correct.broken.is_empty() {
         return Err("the correct design fails at the same bounds".into());
     }

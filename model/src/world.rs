@@ -88,15 +88,20 @@ impl World {
     /// Lets `action` happen under `design`: the lockspace acts, and the clients hear of it.
     pub fn take(&mut self, design: Design, action: &Action) -> Outcomes {
         let outcomes = design(&mut self.space, action);
-        for answer in outcomes.iter() {
-            if let Addressee::Request(request) = answer.to {
-                self.hear(request, action, answer.outcome);
-            }
-        }
+        self.hear(action, &outcomes);
         outcomes
     }
 
-    fn hear(&mut self, request: RequestId, action: &Action, outcome: Outcome) {
+    /// Tells the clients what `action`, which the lockspace has done, answers them.
+    pub(crate) fn hear(&mut self, action: &Action, outcomes: &Outcomes) {
+        for answer in outcomes.iter() {
+            if let Addressee::Request(request) = answer.to {
+                self.client_hears(request, action, answer.outcome);
+            }
+        }
+    }
+
+    fn client_hears(&mut self, request: RequestId, action: &Action, outcome: Outcome) {
         let Some(client) = self.clients.get_mut(usize::from(request.0)) else {
             return;
         };

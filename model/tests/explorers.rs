@@ -1,11 +1,12 @@
 //! Both explorers run the same machine and must not differ; each must notice what is wrong.
 
+use lockspace_model::breakable::breaking;
 use lockspace_model::checker::check;
 use lockspace_model::defects::DEFECTS;
 use lockspace_model::explorer::explore;
 use lockspace_model::machine::Ids;
 use lockspace_model::protocol::{Protocol, Symmetry};
-use lockspace_spec::{REACHABLE, SAFETY};
+use lockspace_spec::REACHABLE;
 
 fn everything() -> Ids {
     Ids::first(REACHABLE.len())
@@ -34,10 +35,10 @@ fn progress_is_reported_for_every_level_and_ends_with_all_transitions() {
 #[test]
 fn both_explorers_refute_every_defect() {
     for defect in &DEFECTS {
-        let said = Ids::named(&SAFETY, &[defect.breaks]);
-        let packed = explore(&defect.machine(), 2, Ids::NONE, |_| ());
+        let said = breaking(defect.breaks);
+        let packed = defect.machine().explore(2, Ids::NONE, |_| ());
         assert!(said.without(packed.broken).is_empty(), "{}", defect.name);
-        let stateright = check(defect.machine(), Ids::NONE);
+        let stateright = defect.machine().check(Ids::NONE);
         assert!(said.without(stateright.broken).is_empty(), "{}", defect.name);
     }
 }
@@ -45,9 +46,9 @@ fn both_explorers_refute_every_defect() {
 #[test]
 fn the_depth_of_a_violation_is_the_length_of_its_shortest_counterexample() {
     for defect in &DEFECTS {
-        let found = explore(&defect.machine(), 2, Ids::NONE, |_| ());
-        let path = defect.counterexample().map(|path| path.len() as u32);
-        assert_eq!(path, Some(found.depth), "{}", defect.name);
+        let found = defect.machine().explore(2, Ids::NONE, |_| ());
+        let length = defect.story().map(|story| story.length() as u32);
+        assert_eq!(length, Some(found.depth), "{}", defect.name);
     }
 }
 

@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
+use lockspace_model::defects::{DEFECTS, Defect, Does};
 use lockspace_model::proof::cases::cases;
 use lockspace_model::proof::claims::{CLAIMS, Claim, Says};
 use lockspace_model::proof::controls::{Control, controls};
 use lockspace_model::proof::finite::{Step, Universe, take};
 use lockspace_model::proof::nonedges::{changed, elsewhere};
 use lockspace_model::proof::obligations::{Inquiry, obligations, title, witnesses};
+use lockspace_model::proof::several_steps::{SEVERAL_STEPS, Seen};
 use lockspace_model::proof::solver::{SOLVERS, Solver};
 use lockspace_model::proof::term::Term;
 use lockspace_model::proof::tie::{Bounds, Edge, initial, protocol};
@@ -167,8 +169,32 @@ fn every_faulty_design_breaks_its_claims_and_every_claim_is_broken() {
 #[test]
 fn every_defect_of_the_model_is_among_the_faulty_designs() {
     let names: BTreeSet<&str> = controls().iter().map(|control| control.name).collect();
-    for defect in &lockspace_model::defects::DEFECTS {
-        assert!(names.contains(defect.name), "{} is not", defect.name);
+    for Defect { name, does, .. } in &DEFECTS {
+        match SEVERAL_STEPS.iter().find(|(defect, _)| defect == name) {
+            None => assert!(names.contains(name), "{name} is not"),
+            Some((_, seen)) => {
+                assert!(matches!(does, Does::Steps(_)), "{name} is one step");
+                assert!(!names.contains(name), "{name} is a control");
+                if let Seen::As(other) = seen {
+                    assert!(names.contains(other), "{name} is not, as {other}");
+                }
+            }
+        }
+    }
+    let known = |name: &str| DEFECTS.iter().any(|defect| defect.name == name);
+    assert!(SEVERAL_STEPS.iter().all(|(name, _)| known(name)));
+}
+
+#[test]
+fn the_document_says_which_defects_the_proof_does_not_know() {
+    let page = document();
+    for (name, seen) in SEVERAL_STEPS {
+        let seen = match seen {
+            Seen::As(control) => format!("as `{control}`, the step at which it goes wrong"),
+            Seen::Not(why) => format!("not: {why}"),
+        };
+        let row = format!("\n| {name} | {seen} |\n");
+        assert!(page.contains(&row), "docs/proof.md must have the row{row}");
     }
 }
 
@@ -186,9 +212,7 @@ fn the_document_lists_every_claim_and_what_breaks_it() {
     };
     let head = "| ID | Kind | Claim | Broken by |\n|---|---|---|---|\n";
     let table = CLAIMS.iter().fold(head.to_owned(), |table, claim| table + &row(claim));
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/proof.md");
-    let page = std::fs::read_to_string(page).expect("the document is there");
-    assert!(page.ends_with(&table), "docs/proof.md must end in\n{table}");
+    assert!(document().ends_with(&table), "docs/proof.md must end in\n{table}");
 }
 
 #[test]
@@ -198,7 +222,7 @@ fn the_solvers_prove_every_obligation() {
 
 #[test]
 fn the_solvers_find_every_witness() {
-    each_solver("witnesses", &witnesses(), 74);
+    each_solver("witnesses", &witnesses(), 77);
 }
 
 #[test]
@@ -217,6 +241,11 @@ fn a_solver_that_errs_or_stays_silent_is_not_believed() {
         assert!(!failures("(assert unheard-of)\n(assert false)\n(check-sat)").is_empty());
         assert!(!failures("(assert false)\n(check-sat)\n(check-sat)").is_empty());
     }
+}
+
+fn document() -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/proof.md");
+    std::fs::read_to_string(page).expect("the document is there")
 }
 
 fn claims() -> Vec<(&'static Claim, Term)> {

@@ -4,8 +4,7 @@ use std::io::{self, Write, stdout};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 
-use lockspace_model::checker;
-use lockspace_model::manifest::{AnyMachine, Manifest};
+use lockspace_model::manifest::Manifest;
 
 use crate::output::FAILED;
 
@@ -33,11 +32,7 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     writeln!(out, "Explorer: http://{address}/   (Ctrl-C ends it)")?;
     out.flush()?;
     drop(out);
-    match run.machine() {
-        AnyMachine::Protocol(machine) => checker::serve(machine, run.goals(), address),
-        AnyMachine::Plain(machine) => checker::serve(machine, run.goals(), address),
-        AnyMachine::Engine(machine) => checker::serve(machine, run.goals(), address),
-    }
+    run.machine().serve(run.goals(), address);
     Ok(ExitCode::SUCCESS)
 }
 

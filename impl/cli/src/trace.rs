@@ -3,15 +3,16 @@
 use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 
+use lockspace_model::breakable::{BREAKABLE, Breakable};
 use lockspace_model::defects::{DEFECTS, Defect};
 use lockspace_model::witness;
-use lockspace_spec::{Property, REACHABLE, SAFETY};
+use lockspace_spec::{Property, REACHABLE};
 
 use crate::output::{DEVIATES, FAILED};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A defect, a property (S1..) or a goal (R1..); without it, what there is
+    /// A defect, a property (S1.., L1..) or a goal (R1..); without it, what there is
     what: Option<String>,
 }
 
@@ -24,10 +25,9 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     if let Some(goal) = REACHABLE.iter().find(called) {
         return tell_goal(goal);
     }
-    let defects: Vec<&Defect> = match SAFETY.iter().find(called) {
-        Some(property) => DEFECTS.iter().filter(|defect| defect.breaks == property.id).collect(),
-        None => Defect::called(what).into_iter().collect(),
-    };
+    let breaks = |defect: &&Defect| defect.breaks.eq_ignore_ascii_case(what);
+    let mut defects: Vec<&Defect> = DEFECTS.iter().filter(breaks).collect();
+    defects.extend(Defect::called(what));
     if defects.is_empty() {
         eprintln!("lockspace: nothing to trace is called {what:?}.");
         list(&mut io::stderr().lock())?;
@@ -67,7 +67,8 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {:<36} {:<4} {}", defect.name, defect.breaks, defect.fault)?;
     }
     writeln!(out, "\nProperties, each with the stories of the designs that break it:")?;
-    for property in &SAFETY {
+    let broken = |property: &&Breakable| DEFECTS.iter().any(|d| d.breaks == property.id);
+    for property in BREAKABLE.iter().filter(broken) {
         writeln!(out, "  {:<36} {}", property.id, property.sentence)?;
     }
     writeln!(out, "\nWhat must be possible, each with a witness:")?;

@@ -60,7 +60,7 @@ fn trace_lists_everything_that_it_can_tell() {
     let said = text(&output.stdout);
     let defects = DEFECTS.iter().map(|defect| defect.name);
     let ids = SAFETY.iter().chain(&REACHABLE).map(|property| property.id);
-    for name in defects.chain(ids) {
+    for name in defects.chain(ids).chain(["L1", "L2"]) {
         assert!(said.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}");
     }
 }
@@ -69,7 +69,7 @@ fn trace_lists_everything_that_it_can_tell() {
 fn everything_that_trace_lists_has_a_story() {
     let defects = DEFECTS.iter().map(|defect| defect.name);
     let ids = SAFETY.iter().chain(&REACHABLE).map(|property| property.id);
-    for name in defects.chain(ids) {
+    for name in defects.chain(ids).chain(["L1", "L2"]) {
         let output = output(&["trace", name]);
         assert_eq!(output.status.code(), Some(0), "{name}");
         assert!(text(&output.stdout).contains("\n1. "), "{name}");

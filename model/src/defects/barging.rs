@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Op, Outcomes, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "barging",
@@ -10,7 +10,7 @@ pub(super) const DEFECT: Defect = Defect {
     fault: "Whoever came last is granted first.",
     lesson: "A stack of waiters, or a woken waiter that races with newcomers for the lock: under load \
              the oldest request waits for ever. Here the lock is handed to the head of the queue.",
-    design,
+    does: Does::Step(design),
     clients: 3,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Op, Outcome, Outcomes, State, Timer, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "cancelled-grant-is-lost",
@@ -11,7 +11,7 @@ pub(super) const DEFECT: Defect = Defect {
     lesson: "The wake-up was meant for a future that no longer exists. The lock was already its own, \
              nobody else is woken, and the name is dead. Here dropping an acquire that has been \
              granted releases, which grants the next waiter in the same step.",
-    design,
+    does: Does::Step(design),
     clients: 2,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Op, Outcomes, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "late-release-frees-the-successor",
@@ -11,7 +11,7 @@ pub(super) const DEFECT: Defect = Defect {
     lesson: "`DELETE lock WHERE name = ?`: a holder whose lease has ended releases late, and deletes \
              its successor's lock. Here a release names the token of the grant that it means; any \
              other is told NotHeld and changes nothing.",
-    design,
+    does: Does::Step(design),
     clients: 2,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Limits, Outcomes, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "limits-are-not-looked-at",
@@ -10,7 +10,7 @@ pub(super) const DEFECT: Defect = Defect {
     fault: "Waiters are queued however many there are.",
     lesson: "One stuck holder, and the queue behind it grows until memory ends, each waiter with its \
              timer and its task. Here a newcomer to a full queue is told AtCapacity at once.",
-    design,
+    does: Does::Step(design),
     clients: 4,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Op, Outcome, Outcomes, State, Timer, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "lost-wake-up",
@@ -11,7 +11,7 @@ pub(super) const DEFECT: Defect = Defect {
     lesson: "Check, then sleep, with the release in between: the notification finds nobody asleep \
              and the waiter then sleeps for ever beside a free lock. Here a release *hands over*: the \
              next waiter is the holder before anybody is woken, so nothing can be missed.",
-    design,
+    does: Does::Step(design),
     clients: 2,
 };
 

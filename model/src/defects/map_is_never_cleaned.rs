@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Outcomes, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "map-is-never-cleaned",
@@ -10,7 +10,7 @@ pub(super) const DEFECT: Defect = Defect {
     fault: "A name's entry stays in the table when its last holder has gone.",
     lesson: "A global map from names to mutexes that only grows: with names such as `order/4711` it \
              grows with the traffic. Here the step that ends the last hold removes the entry.",
-    design,
+    does: Does::Step(design),
     clients: 1,
 };
 

@@ -1,34 +1,52 @@
 //! Faulty designs, each of which a check must refute: they show that the properties can fail, and why
 //! the protocol is not simpler than it is.
 //!
-//! A defect is the correct step with one thing done wrong: a [`Design`] that wraps or replaces
-//! [`lockspace_spec::apply`] for the actions that it gets wrong. It runs in [`Plain`], at bounds at
-//! which the correct design passes, and its shortest counterexample is kept in
+//! A defect is the correct thing with one thing done wrong, of either kind:
+//!
+//! - [`Does::Step`]: the correct step ([`lockspace_spec::apply`]) wrapped or replaced for the actions
+//!   that it gets wrong. It runs in [`Plain`].
+//! - [`Does::Steps`]: the correct [`Algorithm`] with one decision replaced, where the fault needs an
+//!   operation of several steps, a caller's limits or a resource to show. It runs in [`Stepwise`].
+//!
+//! Both run at bounds at which the correct design passes, and the shortest counterexample is kept in
 //! `docs/counterexamples/` as a story.
 //!
-//! To add one: write `pub(super) const DEFECT: Defect` in a file of its own and list it in
-//! [`DEFECTS`]. The tests do the rest, and write the story when told to (`LOCKSPACE_BLESS=1`).
+//! To add one: write `pub(super) const DEFECT: Defect` in a file of its own and list it in [`DEFECTS`].
+//! The tests do the rest, and write the story when told to (`LOCKSPACE_BLESS=1`). Faults of the
+//! engine's algorithm are elsewhere: [`engine::Fault`](crate::engine::Fault).
 
+mod acquire_reads_then_writes;
 mod barging;
 mod cancelled_grant_is_lost;
+mod cancelled_waiter_leaves_the_entry;
+mod crashed_holder_blocks_for_ever;
+mod entry_goes_under_a_newcomer;
 mod late_release_frees_the_successor;
 mod limits_are_not_looked_at;
 mod lost_wake_up;
 mod map_is_never_cleaned;
 mod nothing_is_cleaned_at_exit;
+mod polling_outlives_its_caller;
 mod release_before_body_stops;
+mod renewal_survives_the_release;
 mod second_caller_overwrites_the_entry;
 mod shutdown_leaves_the_queue;
+mod stale_count_leaves_the_entry;
+mod stale_holder_writes;
 mod timed_out_waiter_stays_queued;
 mod timers_are_never_cleared;
 mod token_counter_goes_with_the_entry;
+mod zero_timeout_waits_for_ever;
 
-use lockspace_spec::{Action, Limits, SAFETY};
+use lockspace_spec::Limits;
 
+use crate::any::AnyMachine;
+use crate::breakable::breaking;
 use crate::machine::{Ids, Next};
 use crate::path;
 use crate::plain::Plain;
-use crate::story::Story;
+use crate::stepwise::{Algorithm, Stepwise};
+use crate::story::{Story, Tell};
 use crate::world::Design;
 
 /// A faulty design and what it must break.
@@ -42,34 +60,55 @@ pub struct Defect {
     pub fault: &'static str,
     /// Where one meets it, and how the protocol does without it.
     pub lesson: &'static str,
-    /// How the lockspace acts.
-    pub design: Design,
+    /// What it does wrong.
+    pub does: Does,
     /// How many clients the counterexample needs.
     pub clients: u16,
 }
 
+/// What a faulty design does.
+#[derive(Clone, Copy, Debug)]
+pub enum Does {
+    /// One step for each action, one of them wrong.
+    Step(Design),
+    /// Several steps for each operation, and one wrong decision.
+    Steps(Algorithm),
+}
+
 /// Every defect.
-pub const DEFECTS: [Defect; 13] = [
+pub const DEFECTS: [Defect; 22] = [
     release_before_body_stops::DEFECT,
     timed_out_waiter_stays_queued::DEFECT,
     second_caller_overwrites_the_entry::DEFECT,
+    acquire_reads_then_writes::DEFECT,
+    entry_goes_under_a_newcomer::DEFECT,
     token_counter_goes_with_the_entry::DEFECT,
+    stale_holder_writes::DEFECT,
     barging::DEFECT,
+    polling_outlives_its_caller::DEFECT,
     map_is_never_cleaned::DEFECT,
+    cancelled_waiter_leaves_the_entry::DEFECT,
+    stale_count_leaves_the_entry::DEFECT,
     timers_are_never_cleared::DEFECT,
     lost_wake_up::DEFECT,
     cancelled_grant_is_lost::DEFECT,
     late_release_frees_the_successor::DEFECT,
+    renewal_survives_the_release::DEFECT,
     shutdown_leaves_the_queue::DEFECT,
     nothing_is_cleaned_at_exit::DEFECT,
     limits_are_not_looked_at::DEFECT,
+    zero_timeout_waits_for_ever::DEFECT,
+    crashed_holder_blocks_for_ever::DEFECT,
 ];
 
 /// The limits at which defects are looked for: small enough that they are met.
 pub const LIMITS: Limits = Limits { names: 1, waiters_per_name: 2 };
 
-/// How many grants a counterexample may take.
+/// How many grants a counterexample may take where each action is one step.
 pub const GRANTS: u64 = 4;
+
+/// How many where operations take several steps, of which there are far more orders.
+pub const GRANTS_IN_STEPS: u64 = 3;
 
 impl Defect {
     /// The defect called `name`.
@@ -80,30 +119,40 @@ impl Defect {
 
     /// The machine in which the design is refuted.
     #[must_use]
-    pub const fn machine(&self) -> Plain {
-        self.correct().design(self.design)
+    pub const fn machine(&self) -> AnyMachine {
+        match self.does {
+            Does::Step(design) => AnyMachine::Plain(self.plain(design)),
+            Does::Steps(algorithm) => AnyMachine::Stepwise(self.stepwise(algorithm)),
+        }
     }
 
     /// The correct design at the same bounds.
     #[must_use]
-    pub const fn correct(&self) -> Plain {
-        Plain::new(self.clients, 1, GRANTS).limits(LIMITS)
+    pub const fn correct(&self) -> AnyMachine {
+        match self.does {
+            Does::Step(_) => AnyMachine::Plain(self.plain(lockspace_spec::apply)),
+            Does::Steps(_) => AnyMachine::Stepwise(self.stepwise(Algorithm::CORRECT)),
+        }
     }
 
-    /// A shortest path that breaks something: the property that this defect is said to break must
-    /// be among what its last step breaks.
-    #[must_use]
-    pub fn counterexample(&self) -> Option<Vec<Action>> {
-        let breaks = |next: &Next<_>| matches!(next, Next::Broken(_));
-        path::shortest(&self.machine(), usize::MAX, Ids::NONE, breaks)
+    const fn plain(&self, design: Design) -> Plain {
+        Plain::new(self.clients, 1, GRANTS).limits(LIMITS).design(design)
     }
 
-    /// The counterexample as a story, if it breaks what it is said to break.
+    const fn stepwise(&self, algorithm: Algorithm) -> Stepwise {
+        Stepwise { clients: self.clients, grants: GRANTS_IN_STEPS, algorithm }
+    }
+
+    /// The story of the shortest counterexample, if it breaks what it is said to break: the property
+    /// must be among what the last step breaks.
     #[must_use]
     pub fn story(&self) -> Option<Story> {
-        let story = Story::of(&self.machine(), &self.counterexample()?);
-        let said = Ids::named(&SAFETY, &[self.breaks]);
-        (story.broken().union(said) == story.broken()).then_some(story)
+        let story = match self.does {
+            Does::Step(design) => counterexample(&self.plain(design)),
+            Does::Steps(algorithm) => counterexample(&self.stepwise(algorithm)),
+        }?;
+        let said = breaking(self.breaks);
+        (!said.is_empty() && said.without(story.broken()).is_empty()).then_some(story)
     }
 
     /// The page of `docs/counterexamples/` that tells the story.
@@ -112,13 +161,27 @@ impl Defect {
         let story = self.story()?;
         let Self { name, fault, lesson, clients, .. } = self;
         let title = name.replace('-', " ");
+        let (machine, grants) = match self.does {
+            Does::Step(_) => ("", GRANTS),
+            Does::Steps(_) => {
+                (" in the [stepwise lock](../../model/src/stepwise/mod.rs)", GRANTS_IN_STEPS)
+            }
+        };
+        let plural = if *clients == 1 { "" } else { "s" };
         Some(format!(
             "# Defect: {title}\n\n{fault}\n\n{lesson}\n\n\
-             The shortest counterexample, found at {clients} clients, 1 name, at most {GRANTS} grants \
-             (the correct design passes at the same bounds):\n\n{story}\n\
+             The shortest counterexample{machine}, found at {clients} client{plural}, 1 name, at most \
+             {grants} grants (the correct design passes at the same bounds):\n\n{story}\n\
              ```mermaid\n{}```\n\n\
              `lockspace trace {name}` prints this story.\n",
             story.diagram(),
         ))
     }
+}
+
+/// The story of a shortest path that breaks something.
+fn counterexample<M: Tell>(machine: &M) -> Option<Story> {
+    let breaks = |next: &Next<_>| matches!(next, Next::Broken(_));
+    let path = path::shortest(machine, usize::MAX, Ids::NONE, breaks)?;
+    Some(Story::of(machine, &path))
 }

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Op, Outcome, Outcomes, Phase, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "nothing-is-cleaned-at-exit",
@@ -10,7 +10,7 @@ pub(super) const DEFECT: Defect = Defect {
     fault: "The service closes without ending the holds that it gave.",
     lesson: "No handler for SIGINT or SIGTERM: whoever held a lock holds it in a service that is \
              gone. Here a shutdown ends every hold, and Closed means that nothing is left.",
-    design,
+    does: Does::Step(design),
     clients: 1,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Env, Lease, Op, Outcomes, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "release-before-body-stops",
@@ -12,7 +12,7 @@ pub(super) const DEFECT: Defect = Defect {
              timer, and release when the timer wins. The callback does not know, runs on, and the \
              next one enters. Here a section's body is stopped first, and a guard's holder is told \
              that the hold is lost, with a fencing token that keeps its late writes out.",
-    design,
+    does: Does::Step(design),
     clients: 2,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Op, Outcomes, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "second-caller-overwrites-the-entry",
@@ -11,7 +11,7 @@ pub(super) const DEFECT: Defect = Defect {
     lesson: "A table from names to locks in which each caller puts its own lock. The second caller \
              replaces the first one's entry and is granted a lock that nobody else knows of. Here an \
              entry is made only where there is none.",
-    design,
+    does: Does::Step(design),
     clients: 2,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Grace, Op, Outcomes, Phase, State, Timer, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "shutdown-leaves-the-queue",
@@ -10,7 +10,7 @@ pub(super) const DEFECT: Defect = Defect {
     fault: "A shutdown refuses newcomers and leaves those who already wait in the queue.",
     lesson: "The drain then hands the lock from waiter to waiter, and ends when the last of them has \
              had its turn instead of when the holders have. Here shutdown answers every waiter at once.",
-    design,
+    does: Does::Step(design),
     clients: 2,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Env, Outcome, Outcomes, Refusal, State, Timer, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "timed-out-waiter-stays-queued",
@@ -11,7 +11,7 @@ pub(super) const DEFECT: Defect = Defect {
     lesson: "The timeout rejects the caller's promise and nobody tells the queue. When the lock comes \
              free it is granted to a caller that left long ago, and which will never release it. Here \
              one step answers the request and unlinks it.",
-    design,
+    does: Does::Step(design),
     clients: 2,
 };
 

@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, Env, Outcomes, State, Timer, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "timers-are-never-cleared",
@@ -11,7 +11,7 @@ pub(super) const DEFECT: Defect = Defect {
     lesson: "`setTimeout` whose handle nobody keeps: every quick acquire leaves a timer behind for \
              the length of its timeout, and it fires into whatever has the name by then. Here the \
              step that ends a wait or a hold disarms its timer.",
-    design,
+    does: Does::Step(design),
     clients: 1,
 };
 

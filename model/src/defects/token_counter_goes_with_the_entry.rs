@@ -2,7 +2,7 @@
 
 use lockspace_spec::{Action, FencingToken, Outcomes, State, apply};
 
-use super::Defect;
+use super::{Defect, Does};
 
 pub(super) const DEFECT: Defect = Defect {
     name: "token-counter-goes-with-the-entry",
@@ -11,7 +11,7 @@ pub(super) const DEFECT: Defect = Defect {
     lesson: "Cleaning up idle names must not forget how far their tokens had counted: a holder from \
              before the clean-up would have a greater token than its successors, and the resource \
              would let it in and keep them out. Here the counter belongs to the lockspace.",
-    design,
+    does: Does::Step(design),
     clients: 1,
 };
 

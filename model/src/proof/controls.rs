@@ -1,7 +1,8 @@
 //! Faulty designs: one case of the protocol done wrong, and the claims that it breaks.
 //!
 //! They show that the claims are not true of everything. Each claim is broken by one of them, and each
-//! of the model's [defects](crate::defects) is here under its own name.
+//! of the model's [defects](crate::defects) is here under its own name, but for those of
+//! [several steps](super::several_steps) that are no case of the protocol.
 
 use lockspace_spec::{Phase, Wait};
 
@@ -45,7 +46,7 @@ impl Control {
 /// Every faulty design.
 #[must_use]
 pub fn controls() -> Vec<Control> {
-    [acquires(), cancels(), releases(), timers(), shutdowns()].concat()
+    [acquires(), cancels(), releases(), renewals(), timers(), shutdowns()].concat()
 }
 
 fn control(
@@ -132,7 +133,7 @@ fn acquires() -> Vec<Control> {
             &|space| space.set(&REQUEST_LEASED, [&who], leased.clone()),
         ),
         acquire(
-            "lease-is-not-armed",
+            "crashed-holder-blocks-for-ever",
             &[("S6", "a leased hold's timer is armed")],
             free.clone(),
             &|space| {
@@ -153,8 +154,17 @@ fn acquires() -> Vec<Control> {
         acquire(
             "limits-are-not-looked-at",
             &[("S10", "queues are within the limit")],
-            held,
+            held.clone(),
             &|space| space.queue(&who, &which, &timed, &leased),
+        ),
+        acquire(
+            "zero-timeout-waits-for-ever",
+            &[("S6", "wait timers = bounded waits")],
+            held & BEFORE.readiness().is(&Wait::No.into()),
+            &|space| {
+                space.queue(&who, &which, &true.into(), &leased);
+                space.set(&WAIT_TIMER, [&who], false.into());
+            },
         ),
         acquire(
             "limit-on-names-is-not-looked-at",
@@ -183,6 +193,12 @@ fn cancels() -> Vec<Control> {
             "cancelled-grant-is-lost",
             &[("S7", "the end of a hold grants the first waiter")],
             BEFORE.holding(&who) & contended(&name),
+            &|space| space.end_hold(&who, Answer::Released),
+        ),
+        cancel(
+            "cancelled-waiter-leaves-the-entry",
+            &[("S5", "a name with an entry is held")],
+            BEFORE.holding(&who) & !contended(&name),
             &|space| space.end_hold(&who, Answer::Released),
         ),
         cancel(
@@ -312,6 +328,23 @@ fn releases() -> Vec<Control> {
             },
         ),
     ]
+}
+
+fn renewals() -> Vec<Control> {
+    let (who, which, token) = (BEFORE.who(), BEFORE.which(), BEFORE.meant());
+    let ended = BEFORE.owner(&token).is(&who) & BEFORE.status(&who).is(&Status::Idle.into());
+    let free = !BEFORE.entry(&which) & BEFORE.in_phase(Phase::Open);
+    vec![control(
+        "renewal-survives-the-release",
+        &[("S8", "a stale action changes nothing")],
+        Asked::Renew,
+        ended & free,
+        |space| {
+            space.make_entry(&which);
+            space.grant_with(&who, &which, &true.into(), &token);
+            space.tell(&who, Answer::Renewed);
+        },
+    )]
 }
 
 fn timers() -> Vec<Control> {

@@ -9,7 +9,8 @@
 //! - [`moves`] and [`cases`]: what each action does, and when;
 //! - [`claims`]: what is proved;
 //! - [`obligations`]: what the solvers are asked, and [`smt`], [`solver`]: how;
-//! - [`controls`]: the faulty designs that must be refuted;
+//! - [`controls`]: the faulty designs that must be refuted, and [`several_steps`]: those that the proof
+//!   does not know as such;
 //! - [`finite`], [`showing`], [`tie`], [`nonedges`]: why the formula is the specification. It is the
 //!   *same* [`Term`](term::Term) that is sent to the solvers and that is evaluated on every edge of
 //!   the bounded graph.
@@ -24,6 +25,7 @@ pub mod finite;
 pub mod moves;
 pub mod nonedges;
 pub mod obligations;
+pub mod several_steps;
 pub mod showing;
 pub mod smt;
 pub mod solver;
