@@ -7,7 +7,7 @@ use crate::ms;
 
 #[tokio::test(start_paused = true)]
 async fn snapshot_shows_holders_and_queues_in_order_with_labels_and_what_is_left() {
-    let space = LockSpace::new();
+    let space = LockSpace::builder().timing(true).build();
     let guard = space.acquire("b").label("importer").lease(ms(100)).await.unwrap();
     let _other = space.acquire("a").await.unwrap();
     let first = space.acquire("b").label("first").wait_timeout(ms(50));
@@ -27,16 +27,20 @@ async fn snapshot_shows_holders_and_queues_in_order_with_labels_and_what_is_left
         .iter()
         .map(|waiter| (waiter.label.as_deref(), waiter.waiting_for, waiter.wait_left))
         .collect();
-    assert_eq!(waiters, [(Some("first"), ms(10), Some(ms(40))), (None, ms(0), None)]);
+    assert_eq!(waiters, [(Some("first"), Some(ms(10)), Some(ms(40))), (None, Some(ms(0)), None)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn holds_have_an_age_only_where_they_are_timed() {
+async fn holds_and_waits_have_an_age_only_where_they_are_timed() {
     for timing in [false, true] {
-        let space = LockSpace::builder().hold_timing(timing).build();
+        let space = LockSpace::builder().timing(timing).build();
         let guard = space.acquire("a").label("x").await.unwrap();
+        let waiter = Hand::new(space.acquire("a").label("y").into_future()).waits();
         tokio::time::advance(ms(10)).await;
-        assert_eq!(space.snapshot().names[0].holder.held_for, timing.then_some(ms(10)));
+        let seen = &space.snapshot().names[0];
+        assert_eq!(seen.holder.held_for, timing.then_some(ms(10)));
+        assert_eq!(seen.waiters[0].waiting_for, timing.then_some(ms(10)));
+        drop(waiter);
         drop(guard);
         assert_eq!(space.stats().hold.count, u64::from(timing));
         assert_eq!(space.stats().hold.max, if timing { ms(10) } else { ms(0) });
@@ -84,7 +88,7 @@ async fn audit_counts_each_thing_that_is_left() {
 #[tokio::test(start_paused = true)]
 async fn health_names_each_limit_that_is_passed_and_by_whom() {
     let limits = HealthLimits::new().longest_hold(ms(10)).longest_wait(ms(5)).deepest_queue(1);
-    let space = LockSpace::builder().hold_timing(true).health_limits(limits).build();
+    let space = LockSpace::builder().health_limits(limits).build();
     let _guard = space.acquire("a").label("importer").await.unwrap();
     let _waiters = [0; 2].map(|_| Hand::new(space.acquire("a").into_future()).waits());
     let name = LockName::new("a").unwrap();
@@ -116,8 +120,8 @@ async fn without_limits_everything_is_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_are_measured_until_their_answer_is_seen_whatever_it_is() {
-    let space = LockSpace::new();
+async fn waits_are_measured_until_their_answer_whatever_it_is() {
+    let space = LockSpace::builder().timing(true).build();
     let guard = space.acquire("a").await.unwrap();
     let granted = Hand::new(space.acquire("a").into_future()).waits();
     space.acquire("a").wait_timeout(ms(4)).await.unwrap_err();
@@ -138,7 +142,7 @@ async fn waits_are_measured_until_their_answer_is_seen_whatever_it_is() {
 
 #[tokio::test]
 async fn acquire_that_need_not_wait_is_not_measured_and_touches_no_timer() {
-    let space = LockSpace::new();
+    let space = LockSpace::builder().timing(true).build();
     drop(space.acquire("a").wait_timeout(ms(1_000)).await.unwrap());
     assert_eq!(space.stats().wait.mean(), None);
     assert!(space.audit().is_quiescent(), "nor was a reaper ever started");

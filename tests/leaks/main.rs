@@ -105,7 +105,12 @@ fn with_a_lockspace_of(
 /// The same where a thread serves the timers: when it has ended, it has left nothing.
 fn in_a_thread_too() {
     // What this thread allocates once, for waiting and for starting another thread, it has now.
-    drop(LockSpace::new().blocking_acquire("a"));
+    let space = LockSpace::new();
+    let held = space.try_acquire("a").unwrap();
+    let soon = std::time::Duration::from_millis(1);
+    space.acquire("a").wait_timeout(soon).blocking().unwrap_err();
+    drop(held);
+    drop(space);
     std::thread::spawn(|| {}).join().unwrap();
     let before = Live::now();
     for _ in 0..100 {

@@ -143,6 +143,7 @@ impl Books {
             self.deadlines.remove(&Timer::Wait(request));
             if !asks && outcome != Outcome::Cancelled {
                 self.answered.push(request);
+                self.counts.waits_timed += u64::from(self.timing);
             }
         }
         match outcome {
@@ -236,7 +237,6 @@ impl Books {
     /// It looks; what it sees is no news for the protocol.
     pub(crate) fn looked(&mut self, request: RequestId) {
         let stage = self.client(request).stage;
-        self.counts.waits_seen += u64::from(stage != Stage::Waiting);
         match stage {
             Stage::Granted(token) => self.client(request).stage = Stage::Holding(token),
             Stage::Refused(_) => drop(self.clients.remove(&request)),
@@ -280,7 +280,7 @@ impl Books {
         let (token, hold) = spec.holder_of(name).expect("a name in use is held (S5)");
         let waiters = spec.entries[&name].iter().map(|waiter| WaiterSeen {
             request: waiter.request,
-            waiting_for: self.now - self.clients[&waiter.request].since,
+            waiting_for: self.timing.then(|| self.now - self.clients[&waiter.request].since),
             wait_left: left(Timer::Wait(waiter.request)),
         });
         let held_for = self.now - self.clients[&hold.request].since;

@@ -45,7 +45,7 @@ impl InProcess {
         let context = runtime.enter();
         let space = limited(LockSpace::builder(), setup.limits)
             .shards(setup.shards)
-            .hold_timing(setup.timing)
+            .timing(setup.timing)
             .build();
         drop(context);
         Self { pending: BTreeMap::new(), guards: BTreeMap::new(), space, runtime }
@@ -238,7 +238,7 @@ fn name_of(text: &LockName) -> Name {
 fn name_seen(seen: &NameSnapshot) -> NameSeen {
     let waiters = seen.waiters.iter().map(|waiter| WaiterSeen {
         request: labelled(waiter.label.as_deref()),
-        waiting_for: ms(waiter.waiting_for),
+        waiting_for: waiter.waiting_for.map(ms),
         wait_left: waiter.wait_left.map(ms),
     });
     let FencingToken(token) = seen.holder.token;
@@ -280,7 +280,7 @@ fn counts(stats: &Stats) -> Counts {
         lost_lease: stats.lost_lease_elapsed,
         lost_forced: stats.lost_forced,
         lost_shutdown: stats.lost_shutdown,
-        waits_seen: stats.wait.count,
+        waits_timed: stats.wait.count,
         holds_timed: stats.hold.count,
     }
 }

@@ -160,8 +160,8 @@ pub struct NameSeen {
 pub struct WaiterSeen {
     /// Who.
     pub request: RequestId,
-    /// For how long it has waited.
-    pub waiting_for: Ms,
+    /// For how long it has waited, where waits are timed.
+    pub waiting_for: Option<Ms>,
     /// What is left of its wait timeout.
     pub wait_left: Option<Ms>,
 }
@@ -214,8 +214,8 @@ pub struct Counts {
     pub lost_forced: u64,
     /// Holds lost to a shutdown.
     pub lost_shutdown: u64,
-    /// Waits whose answer has been looked at.
-    pub waits_seen: u64,
+    /// Waits whose length was taken, up to the answer.
+    pub waits_timed: u64,
     /// Holds whose length was taken.
     pub holds_timed: u64,
 }

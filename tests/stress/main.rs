@@ -46,7 +46,7 @@ fn run(size: Size) {
     let seed = seed();
     println!("LOCKSPACE_STRESS_SEED={seed} repeats the choices of this run: {size:?}");
     let world = Arc::new(World {
-        space: LockSpace::builder().shards(4).hold_timing(true).build(),
+        space: LockSpace::builder().shards(4).timing(true).build(),
         resources: (0..size.names).map(|_| Resource::default()).collect(),
         accounts: Accounts::default(),
     });

@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".into());
     let space = LockSpace::builder()
         .max_waiters_per_name(100)
-        .hold_timing(true)
+        .timing(true)
         .health_limits(HealthLimits::new().longest_hold(Duration::from_secs(60)))
         .build();
     let app = Router::new()

@@ -117,9 +117,8 @@ impl<'a> Guard<'a> {
         }
         let space = self.space();
         let call = space.tape().invoke(|| record::renew(self.request));
-        let mut effects = Effects::default();
-        let renewed = space.engine().renew(self.hold(), lease, &mut effects);
-        space.carry_out(&mut effects);
+        let hold = self.hold();
+        let renewed = space.act(|engine, effects| engine.renew(hold, lease, effects));
         space.tape().returned(call, || record::renewed(&renewed));
         renewed.map_err(|(name, reason)| self.lost_hold(name, reason).into())
     }
@@ -181,10 +180,18 @@ impl<'a> Guard<'a> {
     #[inline]
     fn end(&mut self) -> Option<Released> {
         let space = self.space.take()?;
+        if space.tape().is_off() {
+            let hold = self.hold();
+            let mut effects = Effects::default();
+            let released = space.engine().release(hold, &mut effects);
+            space.carry_out(effects);
+            return Some(released);
+        }
         let call = space.tape().invoke(|| record::release(self.request));
+        let hold = self.hold();
         let mut effects = Effects::default();
-        let released = space.engine().release(self.hold(), &mut effects);
-        space.carry_out(&mut effects);
+        let released = space.engine().release(hold, &mut effects);
+        space.carry_out(effects);
         space.tape().returned(call, || record::released(&released));
         Some(released)
     }
@@ -195,6 +202,7 @@ impl<'a> Guard<'a> {
 }
 
 impl Drop for Guard<'_> {
+    #[inline]
     fn drop(&mut self) {
         let _ = self.end();
     }
@@ -245,20 +253,15 @@ impl Future for EndFuture<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut effects = Effects::default();
         let Self { space, hold, id } = &mut *self;
-        let ended = space.engine().poll_ended(*hold, id, cx.waker(), &mut effects);
-        space.carry_out(&mut effects);
-        ended
+        space.act(|engine, effects| engine.poll_ended(*hold, id, cx.waker(), effects))
     }
 }
 
 impl Drop for EndFuture<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            let mut effects = Effects::default();
-            self.space.engine().forget_watcher(self.hold, id, &mut effects);
-            self.space.carry_out(&mut effects);
+            self.space.act(|engine, effects| engine.forget_watcher(self.hold, id, effects));
         }
     }
 }

@@ -21,14 +21,13 @@ impl HealthLimits {
         Self::default()
     }
 
-    /// A hold should not last longer. Judged only where
-    /// [hold timing](crate::Builder::hold_timing) is switched on.
+    /// A hold should not last longer. Switches [timing](crate::Builder::timing) on.
     pub fn longest_hold(mut self, limit: Duration) -> Self {
         self.longest_hold = Some(limit);
         self
     }
 
-    /// A request should not wait longer.
+    /// A request should not wait longer. Switches [timing](crate::Builder::timing) on.
     pub fn longest_wait(mut self, limit: Duration) -> Self {
         self.longest_wait = Some(limit);
         self
@@ -39,6 +38,10 @@ impl HealthLimits {
         self.deepest_queue = Some(limit);
         self
     }
+
+    pub(crate) fn need_timing(&self) -> bool {
+        self.longest_hold.is_some() || self.longest_wait.is_some()
+    }
 }
 
 /// How a lockspace is. See [`LockSpace::health`](crate::LockSpace::health).
@@ -47,9 +50,9 @@ impl HealthLimits {
 pub struct Health {
     /// What is beyond its limit; empty means well.
     pub reasons: Vec<HealthReason>,
-    /// The longest hold, where holds are timed.
+    /// The longest of the current holds, where they are timed.
     pub longest_hold: Option<Duration>,
-    /// The longest wait of those who wait now.
+    /// The longest wait of those who wait now, where waits are timed.
     pub longest_wait: Option<Duration>,
     /// The length of the longest queue.
     pub deepest_queue: usize,
@@ -127,7 +130,7 @@ impl Health {
 
 /// The one at the head of the queue has waited longest.
 fn longest_wait(name: &NameSnapshot) -> Option<Duration> {
-    name.waiters.first().map(|waiter| waiter.waiting_for)
+    name.waiters.first()?.waiting_for
 }
 
 fn judge_name(

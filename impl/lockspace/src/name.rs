@@ -43,7 +43,14 @@ impl LockName {
     /// [`NameError`] if it is empty or longer than [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn new(name: &str) -> Result<Self, NameError> {
         Self::check(name)?;
-        Ok(Self(SmolStr::new(name)))
+        Ok(Self::checked(name))
+    }
+
+    /// A text that has been [checked](Self::check), as a name.
+    #[inline]
+    pub(crate) fn checked(name: &str) -> Self {
+        debug_assert!(Self::check(name).is_ok(), "names are checked where they come in");
+        Self(SmolStr::new(name))
     }
 
     /// The name as text.
@@ -53,6 +60,7 @@ impl LockName {
     }
 
     /// Whether `name` could be the name of a lock, without making it one.
+    #[inline]
     pub(crate) fn check(name: &str) -> Result<(), NameError> {
         match name.len() {
             0 => Err(NameError::Empty),

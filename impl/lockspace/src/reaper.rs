@@ -7,7 +7,6 @@
 
 use std::task::Waker;
 
-use crate::engine::Effects;
 use crate::runtime::{self, Next, Sleeper};
 use crate::space::Shared;
 use crate::sync::Weak;
@@ -42,9 +41,7 @@ impl Sleeper for Reaper {
             self.ended = true;
             return Next::End;
         };
-        let mut effects = Effects::default();
-        let more = space.engine().elapse(TIMERS_PER_ROUND, &mut effects);
-        space.carry_out(&mut effects);
+        let more = space.act(|engine, effects| engine.elapse(TIMERS_PER_ROUND, effects));
         if more {
             return Next::Yield;
         }

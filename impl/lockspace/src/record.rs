@@ -28,18 +28,19 @@ struct Running {
     calls: AtomicUsize,
 }
 
-/// Which call is being recorded; [`OFF`] where none is. Guards and futures carry one about, so it is
-/// kept small: a history may have four billion calls.
+/// Which call is being recorded; [`OFF`](Self::OFF) where none is. Guards and futures carry one about,
+/// so it is kept small: a history may have four billion calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taped(u32);
 
 impl Taped {
+    /// Of no call: nothing is recorded.
+    pub(crate) const OFF: Self = Self(0);
+
     fn id(self) -> CallId {
         CallId(u64::from(self.0))
     }
 }
-
-const OFF: Taped = Taped(0);
 
 impl Tape {
     pub(crate) fn new(recorder: Option<Arc<dyn Recorder>>) -> Self {
@@ -54,11 +55,16 @@ impl Tape {
         Self(recorder.map(running))
     }
 
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// A call is about to begin.
     #[inline]
     pub(crate) fn invoke(&self, call: impl FnOnce() -> Call) -> Taped {
         match &self.0 {
-            None => OFF,
+            None => Taped::OFF,
             Some(running) => running.invoke(call()),
         }
     }

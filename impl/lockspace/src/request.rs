@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use crate::clock::{self, clamp};
-use crate::engine::{Acquired, Ask, Effects, Patience, WaitKey};
+use crate::engine::{Acquired, Ask, Patience, WaitKey};
 use crate::error::AcquireError;
 use crate::guard::Guard;
 use crate::name::LockName;
@@ -88,6 +89,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// # Errors
     /// [`AcquireError::Busy`] if the name is held, and whatever else rules the request out.
     pub fn try_now(self) -> Result<Guard<'s>, AcquireError> {
+        if let Some(guard) = self.take_free() {
+            return Ok(guard);
+        }
         let (acquired, call) = self.ask(Patience::No, None)?;
         self.answer(acquired, call)
     }
@@ -101,6 +105,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// If it would have to wait in a task of a tokio runtime, which it would block. Await it there, or
     /// use `spawn_blocking`.
     pub fn blocking(self) -> Result<Guard<'s>, AcquireError> {
+        if let Some(guard) = self.take_free() {
+            return Ok(guard);
+        }
         with_parker(|parker, waker| {
             let owner = self.space.detects_self_wait().then(Owner::thread);
             // The thread keeps its own time: as far as the engine knows, it waits without a limit.
@@ -134,44 +141,56 @@ impl<'s, 'n> Acquire<'s, 'n> {
         }
     }
 
-    #[inline]
+    /// Takes the name if it is free and there is nothing else to it: no lease, nothing to be noted or
+    /// recorded. `None` means only that it was not so: [ask](Self::ask).
+    #[inline(always)]
+    fn take_free(&self) -> Option<Guard<'s>> {
+        let plain = self.lease.is_none() && self.label.is_none() && self.space.is_plain();
+        if !plain || LockName::check(self.name).is_err() {
+            return None;
+        }
+        let hold = self.space.engine().take_free(self.name)?;
+        Some(Guard::new(self.space, hold, Taped::OFF))
+    }
+
     fn ask(
         &self,
         patience: Patience<'_>,
         owner: Option<Owner>,
     ) -> Result<(Acquired, Taped), AcquireError> {
         LockName::check(self.name)?;
-        if self.lease == Some(Duration::ZERO) {
-            return Err(AcquireError::ZeroLease { name: self.lock_name() });
-        }
-        let ask = Ask {
-            name: self.name,
-            hash: self.space.engine().hash(self.name),
-            patience,
-            lease: self.lease.map(clamp),
-            label: self.label,
-            owner,
+        let lease = match self.lease {
+            Some(Duration::ZERO) => {
+                return Err(AcquireError::ZeroLease { name: self.lock_name() });
+            }
+            lease => lease.and_then(|lease| NonZeroU64::new(clamp(lease))),
         };
+        let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
         let call = self.space.tape().invoke(|| record::acquire(&ask, self.wait_timeout));
-        let mut effects = Effects::default();
-        let acquired = self.space.engine().acquire(&ask, &mut effects);
-        self.space.carry_out(&mut effects);
+        let acquired = self.space.act(|engine, effects| engine.acquire(&ask, effects));
         Ok((acquired, call))
     }
 
-    #[inline]
     fn answer(&self, acquired: Acquired, call: Taped) -> Result<Guard<'s>, AcquireError> {
-        let answer = match acquired {
+        self.space.tape().returned(call, || record::acquired(acquired));
+        match acquired {
             Acquired::Granted(hold) => Ok(Guard::new(self.space, hold, call)),
+            _ => Err(self.error(acquired)),
+        }
+    }
+
+    #[cold]
+    fn error(&self, acquired: Acquired) -> AcquireError {
+        match acquired {
             Acquired::Refused(refusal) => {
                 let wait_timeout = self.wait_timeout.unwrap_or_default();
-                Err(AcquireError::refused(refusal, self.lock_name(), wait_timeout))
+                AcquireError::refused(refusal, self.lock_name(), wait_timeout)
             }
-            Acquired::SelfWait => Err(AcquireError::SelfWait { name: self.lock_name() }),
-            Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
-        };
-        self.space.tape().returned(call, || record::acquired(acquired));
-        answer
+            Acquired::SelfWait => AcquireError::SelfWait { name: self.lock_name() },
+            Acquired::Granted(_) | Acquired::Queued(_) => {
+                unreachable!("neither a grant nor a place in the queue is an error")
+            }
+        }
     }
 
     fn lock_name(&self) -> LockName {
@@ -210,16 +229,21 @@ pub struct AcquireFuture<'s, 'n> {
 impl<'s> Future for AcquireFuture<'s, '_> {
     type Output = Result<Guard<'s>, AcquireError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let budget = ready!(Budget::poll(cx));
-        let request = self.request;
-        let (acquired, call) = match &mut self.waiting {
+        let Self { request, waiting } = &mut *self;
+        let (acquired, call) = match waiting {
             Some(waiting) => (ready!(waiting.poll(cx.waker())), waiting.call),
             None => {
+                if let Some(guard) = request.take_free() {
+                    budget.spend();
+                    return Poll::Ready(Ok(guard));
+                }
                 let owner = request.space.detects_self_wait().then(Owner::task).flatten();
                 match request.ask(request.patience(cx.waker()), owner)? {
                     (Acquired::Queued(key), call) => {
-                        self.waiting = Some(Waiting::new(request.space, key, call));
+                        *waiting = Some(Waiting::new(request.space, key, call));
                         return Poll::Pending;
                     }
                     decided => decided,
@@ -247,9 +271,7 @@ impl<'s> Waiting<'s> {
 
     fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
         let key = self.key.expect("polled after it was answered");
-        let mut effects = Effects::default();
-        let answer = self.space.engine().poll_wait(key, waker, &mut effects);
-        self.space.carry_out(&mut effects);
+        let answer = self.space.act(|engine, effects| engine.poll_wait(key, waker, effects));
         if answer.is_ready() {
             self.key = None;
         }
@@ -259,9 +281,7 @@ impl<'s> Waiting<'s> {
     /// The wait timeout has ended; the next poll is ready.
     fn give_up(&self) {
         if let Some(key) = self.key {
-            let mut effects = Effects::default();
-            self.space.engine().give_up(key, &mut effects);
-            self.space.carry_out(&mut effects);
+            self.space.act(|engine, effects| engine.give_up(key, effects));
         }
     }
 }
@@ -270,9 +290,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             let call = self.space.tape().invoke(|| record::cancel(self.call));
-            let mut effects = Effects::default();
-            self.space.engine().cancel(key, &mut effects);
-            self.space.carry_out(&mut effects);
+            self.space.act(|engine, effects| engine.cancel(key, effects));
             self.space.tape().returned(call, record::cancelled);
         }
     }

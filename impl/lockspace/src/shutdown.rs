@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::engine::{Effects, ShutdownReport};
+use crate::engine::ShutdownReport;
 use crate::record;
 use crate::runtime;
 use crate::space::{LockSpace, Shared};
@@ -47,9 +47,7 @@ impl LockSpace {
     pub fn begin_shutdown(&self, grace: Duration) {
         let space = self.shared();
         let call = space.tape().invoke(|| record::shutdown(grace));
-        let mut effects = Effects::default();
-        space.engine().shutdown(grace, &mut effects);
-        space.carry_out(&mut effects);
+        space.act(|engine, effects| engine.shutdown(grace, effects));
         space.tape().returned(call, record::began);
     }
 
@@ -125,10 +123,8 @@ impl Future for ClosedFuture<'_> {
     type Output = ShutdownReport;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ShutdownReport> {
-        let mut effects = Effects::default();
-        let space = self.space;
-        let closed = space.engine().poll_closed(&mut self.id, cx.waker(), &mut effects);
-        space.carry_out(&mut effects);
+        let Self { space, id } = &mut *self;
+        let closed = space.act(|engine, effects| engine.poll_closed(id, cx.waker(), effects));
         if closed.is_ready() {
             space.tape().closed();
         }
@@ -139,9 +135,7 @@ impl Future for ClosedFuture<'_> {
 impl Drop for ClosedFuture<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            let mut effects = Effects::default();
-            self.space.engine().forget_close_watcher(id, &mut effects);
-            self.space.carry_out(&mut effects);
+            self.space.act(|engine, effects| engine.forget_close_watcher(id, effects));
         }
     }
 }

@@ -38,6 +38,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether nothing but the engine needs to know of an ordinary acquire.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.tape.is_off() && !self.detect_self_wait
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -46,9 +52,19 @@ impl Shared {
         &self.tape
     }
 
-    /// Wakes whom an action wants woken, and sees that the timers are served.
-    #[inline]
-    pub(crate) fn carry_out(&self, effects: &mut Effects) {
+    /// Has the engine do something, and then, with no lock held, what is left to do: whom it wants woken
+    /// is woken, and the timers are served.
+    #[inline(always)]
+    pub(crate) fn act<R>(&self, action: impl FnOnce(&Engine, &mut Effects) -> R) -> R {
+        let mut effects = Effects::default();
+        let result = action(&self.engine, &mut effects);
+        self.carry_out(effects);
+        result
+    }
+
+    /// Does what an action has left to do. No lock may be held.
+    #[inline(always)]
+    pub(crate) fn carry_out(&self, effects: Effects) {
         if effects.carry_out() {
             Reaper::start(self);
         }
@@ -207,9 +223,7 @@ impl LockSpace {
         LockName::check(name)?;
         let space = &*self.shared;
         let call = space.tape.invoke(|| record::force_release(name));
-        let mut effects = Effects::default();
-        let token = space.engine.force_release(name, &mut effects);
-        space.carry_out(&mut effects);
+        let token = space.act(|engine, effects| engine.force_release(name, effects));
         space.tape.returned(call, || record::force_released(token));
         Ok(token)
     }
@@ -236,8 +250,8 @@ impl LockSpace {
         Health::judge(&self.snapshot(), &self.shared.health_limits)
     }
 
-    /// What has happened so far. Always counted; holds are timed only where
-    /// [hold timing](Builder::hold_timing) is switched on.
+    /// What has happened so far. Always counted; waits and holds are timed only where
+    /// [timing](Builder::timing) is switched on.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.engine.stats()
@@ -275,7 +289,6 @@ impl fmt::Debug for LockSpace {
 /// let space = LockSpace::builder()
 ///     .max_names(100_000)
 ///     .max_waiters_per_name(1_000)
-///     .hold_timing(true)
 ///     .health_limits(HealthLimits::new().longest_wait(Duration::from_secs(30)))
 ///     .build();
 /// assert!(space.health().is_well());
@@ -319,10 +332,10 @@ impl Builder {
         self
     }
 
-    /// Notes when each hold began, for [`snapshot`](LockSpace::snapshot), [`stats`](LockSpace::stats)
-    /// and [`health`](LockSpace::health). Off by default: reading the clock costs about as much as an
-    /// acquire.
-    pub fn hold_timing(mut self, on: bool) -> Self {
+    /// Notes when each wait and each hold began, for [`snapshot`](LockSpace::snapshot),
+    /// [`stats`](LockSpace::stats) and [`health`](LockSpace::health). Off by default: reading the clock
+    /// costs about as much as an acquire. On whenever a [health limit](Self::health_limits) needs it.
+    pub fn timing(mut self, on: bool) -> Self {
         self.setup.timing = on;
         self
     }
@@ -365,7 +378,8 @@ impl Builder {
 
     /// Makes the lockspace.
     #[must_use]
-    pub fn build(self) -> LockSpace {
+    pub fn build(mut self) -> LockSpace {
+        self.setup.timing |= self.health_limits.need_timing();
         let shared = Arc::new_cyclic(|me| Shared {
             engine: Engine::new(&self.setup),
             tape: Tape::new(self.recorder),

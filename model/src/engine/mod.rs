@@ -38,6 +38,7 @@ pub use state::{Actor, State};
 /// What each part of this model stands for: a file of the engine and a function in it.
 pub const STANDS_FOR: [(&str, &str, &str); 24] = [
     ("State::acquire", "engine/table.rs", "acquire"),
+    ("State::acquire, the name free", "engine/table.rs", "take_free"),
     ("State::acquire, the name held", "engine/table.rs", "join_queue"),
     ("State::poll_wait", "engine/table.rs", "poll_wait"),
     ("State::cancel", "engine/table.rs", "cancel"),

@@ -2,7 +2,7 @@
 //! acquire and release: what is counted here is counted only where a user asked for a limit, and what is
 //! locked here is locked only for timers and shutdown.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher as _};
 
 use lockspace_spec::Phase;
 
@@ -67,6 +67,8 @@ pub(crate) struct Common {
     pub(crate) drain: Mutex<Drain>,
     pub(crate) waiters_per_name: u32,
     pub(crate) timing: bool,
+    /// Whether a grant is noted nowhere but in its entry: nothing is timed, and no names are counted.
+    pub(crate) plain: bool,
     max_names: Option<usize>,
     /// Names in use; counted only where `max_names` limits them. A plain counter: it orders nothing,
     /// and no other memory is read because of it, so all accesses are relaxed.
@@ -90,14 +92,18 @@ impl Common {
             drain: Mutex::new(Drain::new()),
             waiters_per_name: setup.max_waiters_per_name.unwrap_or(u32::MAX),
             timing: setup.timing,
+            plain: !setup.timing && setup.max_names.is_none(),
             max_names: setup.max_names,
             names: AtomicUsize::new(0),
             stage: AtomicU8::new(Stage::Open as u8),
         }
     }
 
+    #[inline]
     pub(crate) fn hash(&self, name: &str) -> u64 {
-        self.hasher.hash_one(name)
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(name.as_bytes());
+        hasher.finish()
     }
 
     pub(super) fn shard_of_hash(&self, hash: u64) -> usize {
@@ -120,9 +126,15 @@ impl Common {
         }
     }
 
+    /// Whether the stage is this one. As [`stage`](Self::stage), for the way of every action.
+    #[inline]
+    pub(super) fn is_at(&self, stage: Stage) -> bool {
+        self.stage.load(Ordering::Acquire) == stage as u8
+    }
+
     /// Moves on. Only under the lock of `drain`.
     pub(super) fn set_stage(&self, stage: Stage) {
-        // Release: pairs with the Acquire in `stage`.
+        // Release: pairs with the Acquires in `stage` and `is_at`.
         self.stage.store(stage as u8, Ordering::Release);
     }
 

@@ -4,43 +4,47 @@
 //! task that is dropped drops its guards). So neither ever happens under a shard lock: actions collect
 //! wakers here, and whoever called the engine carries the effects out after it has returned.
 
-use std::mem::ManuallyDrop;
 use std::task::Waker;
 
 /// Wakers to wake and to drop, and whether a reaper must be started.
 ///
-/// An uncontended acquire or release leaves it empty, and pays for no more than finding that out: the
-/// fields are not dropped but taken, by [`carry_out`](Self::carry_out), which every action ends with.
+/// An uncontended acquire or release leaves it empty, and pays for no more than finding that out.
 #[derive(Default)]
 #[must_use = "a grant whose waker is not woken is a lost wake-up"]
 pub(crate) struct Effects {
-    /// Nearly always enough: a release wakes one waiter.
-    first: ManuallyDrop<Option<Waker>>,
-    /// A waker that nobody needs any more; kept only to be dropped in the open.
-    retired: ManuallyDrop<Option<Waker>>,
-    /// Whoever else is to be woken.
-    others: ManuallyDrop<Vec<Waker>>,
+    wakers: Wakers,
     start_reaper: bool,
+}
+
+/// What is to be done with the wakers of an action. Few have any, and hardly one has two.
+#[derive(Default)]
+enum Wakers {
+    #[default]
+    None,
+    One(Do),
+    More(Vec<Do>),
+}
+
+enum Do {
+    Wake(Waker),
+    /// Nobody needs it any more; it is kept only to be dropped in the open.
+    Drop(Waker),
 }
 
 impl Effects {
     /// Has `waker` woken after the unlock.
+    #[inline]
     pub(crate) fn wake(&mut self, waker: Option<Waker>) {
-        let Some(waker) = waker else { return };
-        if self.first.is_none() {
-            *self.first = Some(waker);
-        } else {
-            self.others.push(waker);
+        if let Some(waker) = waker {
+            self.add(Do::Wake(waker));
         }
     }
 
     /// Has `waker` dropped after the unlock.
+    #[inline]
     pub(crate) fn retire(&mut self, waker: Option<Waker>) {
-        if self.retired.is_none() {
-            *self.retired = waker;
-        } else {
-            // Never in practice: one action retires one waker. Waking in vain is harmless.
-            self.wake(waker);
+        if let Some(waker) = waker {
+            self.add(Do::Drop(waker));
         }
     }
 
@@ -49,18 +53,53 @@ impl Effects {
         self.start_reaper = true;
     }
 
-    /// Wakes whom it must. Answers whether a reaper must be started.
-    #[inline]
-    pub(crate) fn carry_out(&mut self) -> bool {
-        if self.first.is_some() || self.retired.is_some() {
-            self.wake_and_retire();
+    /// Does what there is to do with wakers. Answers whether a reaper must be started.
+    #[inline(always)]
+    pub(crate) fn carry_out(self) -> bool {
+        match self.wakers {
+            Wakers::None => {}
+            some => some.carry_out(),
         }
         self.start_reaper
     }
 
-    fn wake_and_retire(&mut self) {
-        let others = std::mem::take(&mut *self.others);
-        self.first.take().into_iter().chain(others).for_each(Waker::wake);
-        drop(self.retired.take());
+    #[inline]
+    fn add(&mut self, what: Do) {
+        match &mut self.wakers {
+            Wakers::None => self.wakers = Wakers::One(what),
+            _ => self.add_another(what),
+        }
+    }
+
+    #[cold]
+    fn add_another(&mut self, what: Do) {
+        let mut more = match std::mem::take(&mut self.wakers) {
+            Wakers::None => Vec::new(),
+            Wakers::One(one) => vec![one],
+            Wakers::More(more) => more,
+        };
+        more.push(what);
+        self.wakers = Wakers::More(more);
+    }
+}
+
+impl Wakers {
+    #[inline(never)]
+    fn carry_out(self) {
+        match self {
+            Self::None => {}
+            Self::One(one) => one.carry_out(),
+            Self::More(more) => more.into_iter().for_each(Do::carry_out),
+        }
+    }
+}
+
+impl Do {
+    #[inline]
+    fn carry_out(self) {
+        match self {
+            Self::Wake(waker) => waker.wake(),
+            Self::Drop(waker) => drop(waker),
+        }
     }
 }

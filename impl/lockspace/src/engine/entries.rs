@@ -6,13 +6,11 @@
 //!
 //! What this file must not do: know what a hold or a queue means.
 
-use std::hash::BuildHasher;
 use std::ops::{Index, IndexMut};
 
 use hashbrown::HashTable;
 use slab::Slab;
 
-use super::common::Hasher;
 use crate::clock::Tick;
 use crate::name::LockName;
 
@@ -39,8 +37,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// An entry without a hold yet, which the caller must grant.
-    pub(super) fn new(name: LockName, hash: u64) -> Self {
+    fn new(name: LockName, hash: u64) -> Self {
         Self { name, hash, token: 0, lease_end: Tick::NEVER, head: NONE, tail: NONE, queued: 0 }
     }
 }
@@ -59,7 +56,7 @@ impl Entries {
     }
 
     /// Where the entry of `name` is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
         let is_it = |entry: &Entry| entry.hash == hash && entry.name.as_str() == name;
         if self.first.as_ref().is_some_and(is_it) {
@@ -68,29 +65,37 @@ impl Entries {
         if self.others.is_empty() {
             return None;
         }
+        self.find_other(name, hash)
+    }
+
+    #[inline(never)]
+    fn find_other(&self, name: &str, hash: u64) -> Option<u32> {
+        let is_it = |entry: &Entry| entry.hash == hash && entry.name.as_str() == name;
         self.index.find(hash, |place| is_it(&self[*place])).copied()
     }
 
-    /// Adds an entry for a name that has none.
-    #[inline]
-    pub(super) fn insert(&mut self, entry: Entry, hasher: &Hasher) -> u32 {
+    /// Adds an entry, without a hold, for a name that has none. The caller must grant it.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, name: &str, hash: u64) -> u32 {
+        let entry = Entry::new(LockName::checked(name), hash);
         if self.first.is_none() {
             self.first = Some(entry);
             return FIRST;
         }
-        self.insert_other(entry, hasher)
+        self.insert_other(entry)
     }
 
-    fn insert_other(&mut self, entry: Entry, hasher: &Hasher) -> u32 {
+    #[inline(never)]
+    fn insert_other(&mut self, entry: Entry) -> u32 {
         let hash = entry.hash;
         let place = self.others.insert(entry) as u32 + 1;
         let others = &self.others;
-        let hash_of = |place: &u32| hasher.hash_one(others[*place as usize - 1].name.as_str());
+        let hash_of = |place: &u32| others[*place as usize - 1].hash;
         self.index.insert_unique(hash, place, hash_of);
         place
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, place: u32) {
         if place == FIRST {
             self.first = None;
@@ -99,6 +104,7 @@ impl Entries {
         }
     }
 
+    #[inline(never)]
     fn remove_other(&mut self, place: u32) {
         let removed = self.others.remove(place as usize - 1);
         if let Ok(found) = self.index.find_entry(removed.hash, |other| *other == place) {
@@ -110,7 +116,7 @@ impl Entries {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, place: u32) -> Option<&Entry> {
         if place == FIRST { self.first.as_ref() } else { self.others.get(place as usize - 1) }
     }
@@ -160,12 +166,11 @@ impl IndexMut<u32> for Entries {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entries, Entry, Hasher, KEEP};
-    use crate::name::LockName;
+    use super::{Entries, KEEP};
 
     fn insert(entries: &mut Entries, name: &str) -> u32 {
         // One hash for all: names must be told apart by more than that.
-        entries.insert(Entry::new(LockName::new(name).unwrap(), 7), &Hasher::default())
+        entries.insert(name, 7)
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct HolderSnapshot {
     pub token: FencingToken,
     /// What the acquire was labelled with.
     pub label: Option<String>,
-    /// How long it has been held, where hold timing is switched on.
+    /// How long it has been held, where [timing](crate::Builder::timing) is switched on.
     pub held_for: Option<Duration>,
     /// What is left of its lease, if it has one.
     pub lease_left: Option<Duration>,
@@ -59,8 +59,8 @@ pub struct HolderSnapshot {
 pub struct WaiterSnapshot {
     /// What the acquire was labelled with.
     pub label: Option<String>,
-    /// How long it has waited.
-    pub waiting_for: Duration,
+    /// How long it has waited, where [timing](crate::Builder::timing) is switched on.
+    pub waiting_for: Option<Duration>,
     /// What is left of its wait timeout; `None` if it has none, or blocks a thread, which then keeps
     /// the time itself.
     pub wait_left: Option<Duration>,
@@ -220,15 +220,16 @@ impl Table {
     fn show(&self, entry: &Entry, now: Tick) -> NameSnapshot {
         let detail = self.hold_details.get(&entry.token);
         let left = |end: Tick| (end < Tick::NEVER).then(|| end.since(now));
+        let age = |detail: Option<&Detail>| Some(now.since(detail?.since?));
         let holder = HolderSnapshot {
             token: FencingToken(entry.token),
             label: detail.and_then(label),
-            held_for: detail.and_then(|detail| detail.since).map(|since| now.since(since)),
+            held_for: age(detail),
             lease_left: left(entry.lease_end),
         };
         let waiters = self.queue(entry).map(|(slot, waiter)| WaiterSnapshot {
             label: self.wait_details.get(&slot).and_then(label),
-            waiting_for: now.since(waiter.since),
+            waiting_for: age(self.wait_details.get(&slot)),
             wait_left: match waiter.state {
                 WaiterState::Queued { wait_end, .. } => left(wait_end),
                 WaiterState::Granted(_) | WaiterState::Refused(_) => None,

@@ -22,6 +22,7 @@ mod watchers;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU64;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -61,10 +62,9 @@ pub(crate) struct WaitKey {
 #[derive(Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub(crate) name: &'a str,
-    pub(crate) hash: u64,
     pub(crate) patience: Patience<'a>,
     /// The length of the lease, in nanoseconds.
-    pub(crate) lease: Option<u64>,
+    pub(crate) lease: Option<NonZeroU64>,
     pub(crate) label: Option<&'a str>,
     /// Who asks, where self-waits are to be found.
     pub(crate) owner: Option<Owner>,
@@ -97,12 +97,6 @@ pub(crate) enum Released {
     Lost(LockName, Loss),
 }
 
-impl Ask<'_> {
-    fn lock_name(&self) -> LockName {
-        LockName::new(self.name).expect("checked where the name came in")
-    }
-}
-
 /// See the [module](self).
 pub(crate) struct Engine {
     common: Common,
@@ -117,14 +111,19 @@ impl Engine {
         Self { common: Common::new(setup), shards: (0..setup.shards).map(table).collect() }
     }
 
-    #[inline]
-    pub(crate) fn hash(&self, name: &str) -> u64 {
-        self.common.hash(name)
+    /// Takes a name that is free, for a request that wants no more than that, where nothing has to be
+    /// noted of it. Nearly every acquire is such, so it comes before anything else is put together.
+    /// `None` means only that it was not such: [ask](Self::acquire).
+    #[inline(always)]
+    pub(crate) fn take_free(&self, name: &str) -> Option<HoldKey> {
+        let hash = self.common.hash(name);
+        self.shard_of(hash).take_free(&self.common, name, hash)
     }
 
     #[inline]
     pub(crate) fn acquire(&self, ask: &Ask<'_>, effects: &mut Effects) -> Acquired {
-        self.shard_of(ask.hash).acquire(&self.common, effects, ask)
+        let hash = self.common.hash(ask.name);
+        self.shard_of(hash).acquire(&self.common, effects, ask, hash)
     }
 
     /// Whether a queued request has been answered. After an answer its key is spent.
@@ -148,7 +147,7 @@ impl Engine {
         self.shard_of_wait(key).give_up(&self.common, effects, key.slot);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(&self, hold: HoldKey, effects: &mut Effects) -> Released {
         self.shard_of_hold(hold).release(&self.common, effects, hold)
     }
@@ -163,7 +162,7 @@ impl Engine {
     }
 
     pub(crate) fn force_release(&self, name: &str, effects: &mut Effects) -> Option<FencingToken> {
-        let hash = self.hash(name);
+        let hash = self.common.hash(name);
         self.shard_of(hash).force_release(&self.common, effects, name, hash)
     }
 
@@ -306,7 +305,7 @@ impl Engine {
 
     /// The hold of `name`, if it is held.
     pub(crate) fn holder_of(&self, name: &str) -> Option<HoldKey> {
-        let hash = self.hash(name);
+        let hash = self.common.hash(name);
         let hold = self.shard_of(hash).holder_of(name, hash);
         hold.filter(|_| self.common.stage() < Stage::Revoked)
     }
@@ -346,14 +345,17 @@ impl Engine {
 
 /// Which shard.
 impl Engine {
+    #[inline]
     fn shard_of(&self, hash: u64) -> MutexGuard<'_, Table> {
         self.shards[self.common.shard_of_hash(hash)].lock()
     }
 
+    #[inline]
     fn shard_of_hold(&self, hold: HoldKey) -> MutexGuard<'_, Table> {
         self.shards[self.common.shard_of_token(hold.token.0) as usize].lock()
     }
 
+    #[inline]
     fn shard_of_wait(&self, key: WaitKey) -> MutexGuard<'_, Table> {
         self.shards[key.shard as usize].lock()
     }

@@ -20,9 +20,10 @@ macro_rules! counters {
         #[non_exhaustive]
         pub struct Stats {
             $($(#[$doc])* pub $field: u64,)*
-            /// How long requests that had to wait waited for their answer, whatever it was.
+            /// How long requests that had to wait waited for their answer, whatever it was. Measured only
+            /// where [timing](crate::Builder::timing) is switched on.
             pub wait: Latency,
-            /// How long holds lasted; counted only where hold timing is switched on.
+            /// How long holds lasted. Measured only where [timing](crate::Builder::timing) is switched on.
             pub hold: Latency,
         }
 

@@ -17,6 +17,7 @@
 //! 6. A hold that was lost is in `lost` until its guard, or its unseen grant, is gone.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::task::{Poll, Waker};
 
 use lockspace_spec::{FencingToken, Loss, Refusal};
@@ -25,7 +26,7 @@ use slab::Slab;
 use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
-use super::entries::{Entries, Entry, KEEP, NONE};
+use super::entries::{Entries, KEEP, NONE};
 use super::stats::Counters;
 use super::timers::Target;
 use super::watchers::Watchers;
@@ -41,7 +42,6 @@ pub(super) struct Waiter {
     pub(super) entry: u32,
     pub(super) previous: u32,
     pub(super) next: u32,
-    pub(super) since: Tick,
     /// How many requests had queued in this shard when it did, itself included: its place in history.
     ticket: u64,
     pub(super) state: WaiterState,
@@ -50,7 +50,7 @@ pub(super) struct Waiter {
 #[derive(Debug)]
 pub(super) enum WaiterState {
     /// In the queue. `lease` is the length that the hold is to have, in nanoseconds.
-    Queued { wait_end: Tick, lease: Option<u64> },
+    Queued { wait_end: Tick, lease: Option<NonZeroU64> },
     /// Granted, and the future has not seen it. From here on it is a hold like any other.
     Granted(HoldKey),
     /// Refused, and the future has not seen it.
@@ -105,28 +105,37 @@ impl Table {
         }
     }
 
-    #[inline]
+    /// An acquire of a free name that has no consequences but the hold; `None` if it were not that.
+    #[inline(always)]
+    pub(super) fn take_free(&mut self, common: &Common, name: &str, hash: u64) -> Option<HoldKey> {
+        if !common.is_at(Stage::Open) || !common.plain || self.entries.find(name, hash).is_some() {
+            return None;
+        }
+        let entry = self.entries.insert(name, hash);
+        Some(self.grant(common, entry))
+    }
+
     pub(super) fn acquire(
         &mut self,
         common: &Common,
         effects: &mut Effects,
         ask: &Ask<'_>,
+        hash: u64,
     ) -> Acquired {
         self.heed_shutdown(common, effects);
         if self.heard > Stage::Open {
             self.counters.refused_shutting_down += 1;
             return Acquired::Refused(Refusal::ShuttingDown); // upholds S9
         }
-        match self.entries.find(ask.name, ask.hash) {
+        match self.entries.find(ask.name, hash) {
             None if !common.reserve_name() => {
                 self.counters.refused_at_capacity += 1;
                 Acquired::Refused(Refusal::AtCapacity) // upholds S10
             }
             None => {
-                let entry = Entry::new(ask.lock_name(), ask.hash);
-                let entry = self.entries.insert(entry, &common.hasher);
+                let entry = self.entries.insert(ask.name, hash);
                 let detail = common.detail_of(ask);
-                Acquired::Granted(self.grant(common, effects, entry, ask.lease, detail))
+                Acquired::Granted(self.grant_on_terms(common, effects, entry, ask.lease, detail))
             }
             Some(entry) => self.join_queue(common, effects, ask, entry),
         }
@@ -160,7 +169,6 @@ impl Table {
             entry,
             previous: NONE,
             next: NONE,
-            since: common.clock.now(),
             ticket: self.counters.queued,
             state: WaiterState::Queued { wait_end, lease: ask.lease },
         }) as u32;
@@ -194,8 +202,6 @@ impl Table {
             WaiterState::Granted(hold) => Acquired::Granted(hold),
             WaiterState::Refused(refusal) => Acquired::Refused(refusal),
         };
-        let waited = common.clock.now().since(waiter.since);
-        self.counters.wait.record(waited);
         self.free_waiter(effects, slot);
         Poll::Ready(answer)
     }
@@ -207,6 +213,7 @@ impl Table {
         match self.waiters[slot as usize].state {
             WaiterState::Queued { .. } => {
                 self.unlink(common, effects, slot);
+                self.wait_details.remove(&slot);
                 self.counters.cancelled += 1;
             }
             WaiterState::Granted(hold) => {
@@ -245,7 +252,7 @@ impl Table {
     }
 
     /// The holder is done. Says `Lost` to one that was overtaken, and forgets that it was.
-    #[inline]
+    #[inline(always)]
     pub(super) fn release(
         &mut self,
         common: &Common,
@@ -253,11 +260,16 @@ impl Table {
         hold: HoldKey,
     ) -> Released {
         self.heed_shutdown(common, effects);
-        if self.is_held(hold) {
-            self.counters.released += 1;
-            self.end_hold(common, effects, hold.entry, Ended::ByItself);
-            return Released::Released;
+        if !self.is_held(hold) {
+            return self.forget_lost(hold);
         }
+        self.counters.released += 1;
+        self.end_hold(common, effects, hold.entry, Ended::ByItself);
+        Released::Released
+    }
+
+    #[cold]
+    fn forget_lost(&mut self, hold: HoldKey) -> Released {
         match self.lost.remove(&hold.token.0) {
             Some(Lost { name, why }) => Released::Lost(name, why), // upholds S8
             None => unreachable!("a guard's hold is held or lost (invariant 6)"),
@@ -325,9 +337,8 @@ impl Table {
     /// once, at the moment when the stage changes (upholds S9).
     #[inline]
     pub(super) fn heed_shutdown(&mut self, common: &Common, effects: &mut Effects) {
-        let stage = common.stage();
-        if stage != self.heard {
-            self.hear(common, effects, stage);
+        if !common.is_at(self.heard) {
+            self.hear(common, effects, common.stage());
         }
     }
 
@@ -351,28 +362,35 @@ impl Table {
 
 /// The moves that actions are made of.
 impl Table {
-    #[inline]
-    fn grant(
+    /// Makes a hold of an entry that has none.
+    #[inline(always)]
+    fn grant(&mut self, common: &Common, entry: u32) -> HoldKey {
+        let token = self.next_token;
+        self.next_token += common.shards as u64;
+        self.entries[entry].token = token;
+        self.counters.granted += 1;
+        HoldKey { token: FencingToken(token), entry }
+    }
+
+    /// Makes a hold that has a lease or is noted, if it has or is.
+    #[inline(always)]
+    fn grant_on_terms(
         &mut self,
         common: &Common,
         effects: &mut Effects,
         entry: u32,
-        lease: Option<u64>,
+        lease: Option<NonZeroU64>,
         detail: Option<Detail>,
     ) -> HoldKey {
-        let token = self.next_token;
-        self.next_token += common.shards as u64;
-        let held = &mut self.entries[entry];
-        held.token = token;
-        let hold = HoldKey { token: FencingToken(token), entry };
+        let hold = self.grant(common, entry);
         if let Some(lease) = lease {
-            held.lease_end = common.clock.after(lease);
-            common.arm(held.lease_end, Target::Lease(hold), effects);
+            let end = common.clock.after(lease.get());
+            self.entries[entry].lease_end = end;
+            common.arm(end, Target::Lease(hold), effects);
         }
         if let Some(detail) = detail {
-            self.hold_details.insert(token, detail);
+            self.hold_details.insert(hold.token.0, detail);
         }
-        self.counters.granted += 1;
         hold
     }
 
@@ -384,18 +402,40 @@ impl Table {
     }
 
     /// Ends a hold, whatever the reason: once, since its token is nobody's afterwards (upholds S4).
-    #[inline]
+    #[inline(always)]
     fn end_hold(&mut self, common: &Common, effects: &mut Effects, entry: u32, how: Ended) {
+        let held = &self.entries[entry];
+        let plain = held.head == NONE
+            && held.lease_end == Tick::NEVER
+            && self.hold_details.is_empty()
+            && self.watchers.is_empty()
+            && self.heard == Stage::Open;
+        if plain {
+            self.remove_entry(common, entry);
+        } else {
+            self.end_entangled_hold(common, effects, entry, how);
+        }
+    }
+
+    /// Ends a hold that somebody waits for, watches or counts, or that has a timer or a note.
+    #[inline(never)]
+    fn end_entangled_hold(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        entry: u32,
+        how: Ended,
+    ) {
         let held = &mut self.entries[entry];
         let token = held.token;
         let lease_end = std::mem::replace(&mut held.lease_end, Tick::NEVER);
         let awaited = held.head != NONE;
-        if !self.hold_details.is_empty() {
-            self.forget_detail(common, token);
-        }
         if lease_end < Tick::NEVER {
             let hold = HoldKey { token: FencingToken(token), entry };
             common.disarm(lease_end, Target::Lease(hold), effects);
+        }
+        if !self.hold_details.is_empty() {
+            self.end_noted_hold(common, token);
         }
         if !self.watchers.is_empty() {
             self.watchers.ended(token, effects);
@@ -415,16 +455,13 @@ impl Table {
         debug_assert_eq!(self.heard, Stage::Open, "nobody waits once a shutdown is heard of (S9)");
         let head = self.entries[entry].head;
         let lease = self.unlink(common, effects, head);
-        let detail = self.take_wait_detail(head).map(|mut detail| {
-            detail.since = common.timing.then(|| common.clock.now());
-            detail
-        });
-        let hold = self.grant(common, effects, entry, lease, detail);
+        let detail = self.end_wait(common, head);
+        let hold = self.grant_on_terms(common, effects, entry, lease, detail);
         self.answer(effects, head, WaiterState::Granted(hold));
     }
 
     /// Nobody holds the name and nobody waits for it: nothing is left of it (upholds S5).
-    #[inline]
+    #[inline(always)]
     fn remove_entry(&mut self, common: &Common, entry: u32) {
         self.entries.remove(entry);
         common.unreserve_name();
@@ -437,8 +474,34 @@ impl Table {
         effects.wake(waiter.waker.take());
     }
 
+    /// A wait has ended with an answer: it is measured, if it was timed, and what was noted of it is noted
+    /// of the hold from now on, if there is one.
+    #[inline]
+    fn end_wait(&mut self, common: &Common, slot: u32) -> Option<Detail> {
+        if self.wait_details.is_empty() { None } else { self.end_noted_wait(common, slot) }
+    }
+
+    #[cold]
+    fn end_noted_wait(&mut self, common: &Common, slot: u32) -> Option<Detail> {
+        let mut detail = self.wait_details.remove(&slot)?;
+        if let Some(since) = &mut detail.since {
+            let now = common.clock.now();
+            self.counters.wait.record(now.since(*since));
+            *since = now;
+        }
+        Some(detail)
+    }
+
+    #[cold]
+    fn end_noted_hold(&mut self, common: &Common, token: u64) {
+        if let Some(Detail { since: Some(since), .. }) = self.hold_details.remove(&token) {
+            self.counters.hold.record(common.clock.now().since(since));
+        }
+    }
+
     fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
         self.unlink(common, effects, slot);
+        self.end_wait(common, slot);
         self.answer(effects, slot, WaiterState::Refused(Refusal::TimedOut));
         self.counters.refused_timed_out += 1;
     }
@@ -448,6 +511,7 @@ impl Table {
         while self.entries[entry].head != NONE {
             let slot = self.entries[entry].head;
             self.unlink(common, effects, slot);
+            self.end_wait(common, slot);
             self.answer(effects, slot, WaiterState::Refused(Refusal::ShuttingDown));
             refused += 1;
         }
@@ -476,7 +540,7 @@ impl Table {
 
     /// Takes a waiter out of its queue, wherever it stands, and disarms its timer. Answers the length
     /// of the lease that it wanted.
-    fn unlink(&mut self, common: &Common, effects: &mut Effects, slot: u32) -> Option<u64> {
+    fn unlink(&mut self, common: &Common, effects: &mut Effects, slot: u32) -> Option<NonZeroU64> {
         let waiter = &self.waiters[slot as usize];
         let (entry, previous, next) = (waiter.entry, waiter.previous, waiter.next);
         let WaiterState::Queued { wait_end, lease } = waiter.state else {
@@ -501,7 +565,6 @@ impl Table {
 
     fn free_waiter(&mut self, effects: &mut Effects, slot: u32) {
         effects.retire(self.waiters.remove(slot as usize).waker);
-        self.take_wait_detail(slot);
         self.give_memory_back();
     }
 }
@@ -544,17 +607,6 @@ impl Table {
 
     fn owner(&self, token: u64) -> Option<Owner> {
         self.hold_details.get(&token).and_then(|detail| detail.owner)
-    }
-
-    fn take_wait_detail(&mut self, slot: u32) -> Option<Detail> {
-        if self.wait_details.is_empty() { None } else { self.wait_details.remove(&slot) }
-    }
-
-    #[cold]
-    fn forget_detail(&mut self, common: &Common, token: u64) {
-        if let Some(Detail { since: Some(since), .. }) = self.hold_details.remove(&token) {
-            self.counters.hold.record(common.clock.now().since(since));
-        }
     }
 
     fn wait_key(&self, common: &Common, slot: u32) -> WaitKey {

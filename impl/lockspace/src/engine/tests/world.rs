@@ -6,6 +6,7 @@
 //! nothing is left (S5, S6, S9).
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 use std::ops::Deref;
 use std::sync::Mutex;
 use std::task::{Poll, Waker};
@@ -93,7 +94,8 @@ impl World {
         let last = race.shards - 1;
         // A is an even number, B an odd one; which of them fall into a shard, only the hash knows.
         let name_in = |shard: usize, first: usize| {
-            let here = |name: &String| engine.common.shard_of_hash(engine.hash(name)) == shard;
+            let here =
+                |name: &String| engine.common.shard_of_hash(engine.common.hash(name)) == shard;
             (first..).step_by(2).map(|n| n.to_string()).find(here)
         };
         let names = [name_in(0, 0), name_in(last, 1)].map(|name| name.expect("there are enough"));
@@ -179,14 +181,13 @@ impl World {
 
     fn ask(&self, name: Name, patience: Patience<'_>, limits: Limits) -> Acquired {
         let text = &self.names[name as usize];
-        let ask = Ask {
-            name: text,
-            hash: self.engine.hash(text),
-            patience,
-            lease: limits.lease.map(hours),
-            label: None,
-            owner: None,
-        };
+        if limits.lease.is_none()
+            && let Some(key) = self.engine.take_free(text)
+        {
+            return Acquired::Granted(key);
+        }
+        let lease = limits.lease.and_then(|lease| NonZeroU64::new(hours(lease)));
+        let ask = Ask { name: text, patience, lease, label: None, owner: None };
         self.act(|effects| self.engine.acquire(&ask, effects))
     }
 
@@ -281,7 +282,7 @@ impl World {
         self.act(|effects| self.engine.shutdown(grace, effects));
     }
 
-    /// Does something with the engine, and what is then left to do, as `Shared::carry_out` does.
+    /// Does something with the engine, and what is then left to do, as `Shared::act` does.
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Effects) -> R) -> R {
         let mut effects = Effects::default();
         let result = act(&mut effects);
