@@ -36,7 +36,7 @@ use state::{Caller, GraceTimer, Mark, Stage, Target, Tour};
 pub use state::{Actor, State};
 
 /// What each part of this model stands for: a file of the engine and a function in it.
-pub const STANDS_FOR: [(&str, &str, &str); 24] = [
+pub const STANDS_FOR: [(&str, &str, &str); 25] = [
     ("State::acquire", "engine/table.rs", "acquire"),
     ("State::acquire, the name free", "engine/table.rs", "take_free"),
     ("State::acquire, the name held", "engine/table.rs", "join_queue"),
