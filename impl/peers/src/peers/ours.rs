@@ -1,0 +1,73 @@
+//! lockspace.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use lockspace::{AcquireError, AcquireFuture, Guard};
+
+use crate::peer::{BlockingPeer, Peer};
+
+/// lockspace with its default settings.
+pub struct LockSpace(pub lockspace::LockSpace);
+
+/// Its future, unwrapped: the same size, and nothing else in between.
+struct Granted<'p>(AcquireFuture<'p, 'p>);
+
+impl<'p> Future for Granted<'p> {
+    type Output = Guard<'p>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|guard| guard.expect("nothing refuses"))
+    }
+}
+
+/// Its future with a wait timeout.
+struct GrantedInTime<'p>(AcquireFuture<'p, 'p>);
+
+impl<'p> Future for GrantedInTime<'p> {
+    type Output = Option<Guard<'p>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|guard| match guard {
+            Ok(guard) => Some(guard),
+            Err(AcquireError::TimedOut { .. }) => None,
+            Err(error) => panic!("nothing else refuses: {error}"),
+        })
+    }
+}
+
+impl Peer for LockSpace {
+    const NAME: &'static str = "lockspace";
+    type Guard<'p> = Guard<'p>;
+
+    fn new() -> Self {
+        Self(lockspace::LockSpace::new())
+    }
+
+    fn acquire<'p>(&'p self, name: &'p str) -> impl Future<Output = Guard<'p>> + Send + 'p {
+        Granted(self.0.acquire(name).into_future())
+    }
+
+    fn acquire_within<'p>(
+        &'p self,
+        name: &'p str,
+        limit: Duration,
+    ) -> impl Future<Output = Option<Guard<'p>>> + Send + 'p {
+        GrantedInTime(self.0.acquire(name).wait_timeout(limit).into_future())
+    }
+}
+
+impl BlockingPeer for LockSpace {
+    const NAME: &'static str = "lockspace";
+    type Guard<'p> = Guard<'p>;
+
+    fn new() -> Self {
+        Self(lockspace::LockSpace::new())
+    }
+
+    fn acquire<'p>(&'p self, name: &'p str) -> Guard<'p> {
+        self.0.blocking_acquire(name).expect("nothing refuses")
+    }
+}
