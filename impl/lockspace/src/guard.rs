@@ -180,13 +180,6 @@ impl<'a> Guard<'a> {
     #[inline]
     fn end(&mut self) -> Option<Released> {
         let space = self.space.take()?;
-        if space.tape().is_off() {
-            let hold = self.hold();
-            let mut effects = Effects::default();
-            let released = space.engine().release(hold, &mut effects);
-            space.carry_out(effects);
-            return Some(released);
-        }
         let call = space.tape().invoke(|| record::release(self.request));
         let hold = self.hold();
         let mut effects = Effects::default();

@@ -13,7 +13,7 @@ use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Retu
 use lockspace_spec::{FencingToken, Grace, Lease, Loss, Wait};
 
 use crate::clock::Stopwatch;
-use crate::engine::{Acquired, Ask, Patience, Released};
+use crate::engine::{Acquired, Released};
 use crate::name::LockName;
 use crate::sync::{Arc, AtomicUsize, Ordering};
 
@@ -53,11 +53,6 @@ impl Tape {
             })
         };
         Self(recorder.map(running))
-    }
-
-    #[inline]
-    pub(crate) fn is_off(&self) -> bool {
-        self.0.is_none()
     }
 
     /// A call is about to begin.
@@ -128,17 +123,17 @@ impl fmt::Debug for Tape {
 
 // What a call asks and how it ended, in the words of a history.
 
-pub(crate) fn acquire(ask: &Ask<'_>, wait_timeout: Option<Duration>) -> Call {
-    let wait = match (ask.patience, wait_timeout) {
-        (Patience::No, _) => Wait::No,
-        (Patience::Queue { .. }, Some(_)) => Wait::Bounded,
-        (Patience::Queue { .. }, None) => Wait::Unbounded,
+pub(crate) fn acquire(name: &str, wait: Option<Duration>, lease: Option<Duration>) -> Call {
+    let wait = match wait {
+        Some(Duration::ZERO) => Wait::No,
+        Some(_) => Wait::Bounded,
+        None => Wait::Unbounded,
     };
-    let lease = match ask.lease {
+    let lease = match lease {
         Some(_) => Lease::Bounded,
         None => Lease::Unbounded,
     };
-    Call::Acquire { name: ask.name.into(), wait, lease }
+    Call::Acquire { name: name.into(), wait, lease }
 }
 
 pub(crate) fn acquired(acquired: Acquired) -> Return {

@@ -89,11 +89,11 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// # Errors
     /// [`AcquireError::Busy`] if the name is held, and whatever else rules the request out.
     pub fn try_now(self) -> Result<Guard<'s>, AcquireError> {
-        if let Some(guard) = self.take_free() {
-            return Ok(guard);
-        }
-        let (acquired, call) = self.ask(Patience::No, None)?;
-        self.answer(acquired, call)
+        let call = match self.take_free(Some(Duration::ZERO)) {
+            Ok(guard) => return Ok(guard),
+            Err(call) => call,
+        };
+        self.answer(self.ask(Patience::No, None)?, call)
     }
 
     /// Waits as a thread does, without a runtime.
@@ -105,9 +105,10 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// If it would have to wait in a task of a tokio runtime, which it would block. Await it there, or
     /// use `spawn_blocking`.
     pub fn blocking(self) -> Result<Guard<'s>, AcquireError> {
-        if let Some(guard) = self.take_free() {
-            return Ok(guard);
-        }
+        let call = match self.take_free(self.wait_timeout) {
+            Ok(guard) => return Ok(guard),
+            Err(call) => call,
+        };
         with_parker(|parker, waker| {
             let owner = self.space.detects_self_wait().then(Owner::thread);
             // The thread keeps its own time: as far as the engine knows, it waits without a limit.
@@ -116,8 +117,8 @@ impl<'s, 'n> Acquire<'s, 'n> {
                 Patience::No => Patience::No,
             };
             let mut waiting = match self.ask(patience, owner)? {
-                (Acquired::Queued(key), call) => Waiting::new(self.space, key, call),
-                (acquired, call) => return self.answer(acquired, call),
+                Acquired::Queued(key) => Waiting::new(self.space, key, call),
+                acquired => return self.answer(acquired, call),
             };
             runtime::assert_may_block();
             let deadline = self.wait_timeout.and_then(clock::deadline);
@@ -134,6 +135,16 @@ impl<'s, 'n> Acquire<'s, 'n> {
         })
     }
 
+    /// What rules a request out before the protocol is asked.
+    #[inline]
+    fn check(&self) -> Result<(), AcquireError> {
+        LockName::check(self.name)?;
+        if self.lease == Some(Duration::ZERO) {
+            return Err(AcquireError::ZeroLease { name: self.lock_name() });
+        }
+        Ok(())
+    }
+
     fn patience<'w>(&self, waker: &'w Waker) -> Patience<'w> {
         match self.wait_timeout {
             Some(Duration::ZERO) => Patience::No,
@@ -141,34 +152,28 @@ impl<'s, 'n> Acquire<'s, 'n> {
         }
     }
 
-    /// Takes the name if it is free and there is nothing else to it: no lease, nothing to be noted or
-    /// recorded. `None` means only that it was not so: [ask](Self::ask).
+    /// Takes the name if it is free and there is nothing else to it: no lease, nothing to be noted.
+    /// Nearly every request is such. `Err` means only that this one was not: [ask](Self::ask).
     #[inline(always)]
-    fn take_free(&self) -> Option<Guard<'s>> {
-        let plain = self.lease.is_none() && self.label.is_none() && self.space.is_plain();
-        if !plain || LockName::check(self.name).is_err() {
-            return None;
+    fn take_free(&self, wait_timeout: Option<Duration>) -> Result<Guard<'s>, Taped> {
+        if self.check().is_err() {
+            return Err(Taped::OFF);
         }
-        let hold = self.space.engine().take_free(self.name)?;
-        Some(Guard::new(self.space, hold, Taped::OFF))
+        let asked = || record::acquire(self.name, wait_timeout, self.lease);
+        let call = self.space.tape().invoke(asked);
+        let plain = self.lease.is_none() && self.label.is_none() && !self.space.detects_self_wait();
+        if plain && let Some(hold) = self.space.engine().take_free(self.name) {
+            self.space.tape().returned(call, || record::acquired(Acquired::Granted(hold)));
+            return Ok(Guard::new(self.space, hold, call));
+        }
+        Err(call)
     }
 
-    fn ask(
-        &self,
-        patience: Patience<'_>,
-        owner: Option<Owner>,
-    ) -> Result<(Acquired, Taped), AcquireError> {
-        LockName::check(self.name)?;
-        let lease = match self.lease {
-            Some(Duration::ZERO) => {
-                return Err(AcquireError::ZeroLease { name: self.lock_name() });
-            }
-            lease => lease.and_then(|lease| NonZeroU64::new(clamp(lease))),
-        };
+    fn ask(&self, patience: Patience<'_>, owner: Option<Owner>) -> Result<Acquired, AcquireError> {
+        self.check()?;
+        let lease = self.lease.and_then(|lease| NonZeroU64::new(clamp(lease)));
         let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
-        let call = self.space.tape().invoke(|| record::acquire(&ask, self.wait_timeout));
-        let acquired = self.space.act(|engine, effects| engine.acquire(&ask, effects));
-        Ok((acquired, call))
+        Ok(self.space.act(|engine, effects| engine.acquire(&ask, effects)))
     }
 
     fn answer(&self, acquired: Acquired, call: Taped) -> Result<Guard<'s>, AcquireError> {
@@ -236,17 +241,20 @@ impl<'s> Future for AcquireFuture<'s, '_> {
         let (acquired, call) = match waiting {
             Some(waiting) => (ready!(waiting.poll(cx.waker())), waiting.call),
             None => {
-                if let Some(guard) = request.take_free() {
-                    budget.spend();
-                    return Poll::Ready(Ok(guard));
-                }
+                let call = match request.take_free(request.wait_timeout) {
+                    Ok(guard) => {
+                        budget.spend();
+                        return Poll::Ready(Ok(guard));
+                    }
+                    Err(call) => call,
+                };
                 let owner = request.space.detects_self_wait().then(Owner::task).flatten();
                 match request.ask(request.patience(cx.waker()), owner)? {
-                    (Acquired::Queued(key), call) => {
+                    Acquired::Queued(key) => {
                         *waiting = Some(Waiting::new(request.space, key, call));
                         return Poll::Pending;
                     }
-                    decided => decided,
+                    decided => (decided, call),
                 }
             }
         };

@@ -38,12 +38,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Whether nothing but the engine needs to know of an ordinary acquire.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        self.tape.is_off() && !self.detect_self_wait
-    }
-
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
