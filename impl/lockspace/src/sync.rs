@@ -120,7 +120,7 @@ mod parker {
     use shuttle::thread::{self, Thread};
 
     use super::Arc;
-    use crate::schedules::stand_in::time::Alarm;
+    use crate::schedules::stand_in::time;
 
     pub(crate) struct Parker(Waker);
 
@@ -138,8 +138,10 @@ mod parker {
         }
 
         pub(crate) fn park_deadline(&self, until: Instant) {
-            let _alarm = Alarm::set(until.into(), &self.0);
-            thread::park();
+            if until > time::now().into_std() {
+                let _alarm = time::Alarm::set(until.into(), &self.0);
+                thread::park();
+            }
         }
     }
 

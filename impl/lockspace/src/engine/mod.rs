@@ -19,7 +19,7 @@ mod table;
 mod timers;
 mod watchers;
 
-#[cfg(test)]
+#[cfg(all(test, not(lockspace_shuttle)))]
 mod tests;
 
 use std::num::NonZeroU64;

@@ -9,6 +9,7 @@
 //! What this file must not do: know what a lock is.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::task::Waker;
 
 thread_local! {
@@ -21,7 +22,7 @@ struct Execution {
     /// What time it is; `None` until somebody has asked.
     now: Option<time::Instant>,
     /// When to wake whom, by a number that tells one alarm from the next.
-    alarms: std::collections::BTreeMap<u64, (time::Instant, Waker)>,
+    alarms: BTreeMap<u64, (time::Instant, Waker)>,
     next_alarm: u64,
     /// What ends the tasks of the runtime.
     tasks: Vec<shuttle::future::AbortHandle>,
@@ -32,6 +33,36 @@ struct Execution {
 
 fn execution<R>(access: impl FnOnce(&mut Execution) -> R) -> R {
     EXECUTION.with_borrow_mut(access)
+}
+
+/// Begins a new execution. What the one before has left behind belongs to tasks that are gone.
+#[cfg(test)]
+pub(super) fn begin() {
+    drop(EXECUTION.take());
+}
+
+/// Ends the runtime: all its tasks are dropped, wherever they are.
+#[cfg(test)]
+pub(super) fn end_runtime() {
+    let tasks = execution(|execution| std::mem::take(&mut execution.tasks));
+    tasks.iter().for_each(shuttle::future::AbortHandle::abort);
+}
+
+/// Ready when no task and no thread that was started here is left. They must have left no alarm.
+#[cfg(test)]
+pub(super) async fn all_over() {
+    use std::task::{Context, Poll};
+
+    let over = |cx: &mut Context<'_>| {
+        execution(|execution| {
+            execution.waits_for_the_end = Some(cx.waker().clone());
+            let over = execution.running == 0;
+            if over { Poll::Ready(()) } else { Poll::Pending }
+        })
+    };
+    std::future::poll_fn(over).await;
+    let alarms = execution(|execution| execution.alarms.len());
+    assert_eq!(alarms, 0, "S6: somebody still waits for a time, though nobody is left");
 }
 
 /// Counts a task or thread, for as long as it is not over.
@@ -56,6 +87,7 @@ impl Drop for Running {
 
 /// For `tokio::runtime`.
 pub(crate) mod runtime {
+
     use super::{Running, execution};
 
     /// Never.
@@ -122,7 +154,6 @@ pub(crate) mod task {
 
 /// For `tokio::time`.
 pub(crate) mod time {
-    use std::future::Future;
     use std::pin::Pin;
     use std::task::{Context, Poll, Waker};
     use std::time::Duration;
