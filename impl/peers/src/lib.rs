@@ -5,6 +5,7 @@
 //!   counts are the ratios.
 //! - `instructions` counts instructions, system calls and cache lines under valgrind. Its numbers for
 //!   lockspace are pinned.
+//! - `memory` counts bytes and allocations.
 //!
 //! What this package must not do: be used by any other, or be built by those who do not ask for it.
 

@@ -1,5 +1,6 @@
 //! What every peer can do, in one shape.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -23,9 +24,8 @@ pub trait Peer: Send + Sync + Sized + 'static {
         &'p self,
         name: &'p str,
         limit: Duration,
-    ) -> impl Future<Output = Option<Self::Guard<'p>>> + Send + 'p {
-        let timeout = tokio::time::timeout(limit, self.acquire(name));
-        async move { timeout.await.ok() }
+    ) -> impl Future<Output = Result<Self::Guard<'p>, impl Debug>> + Send + 'p {
+        tokio::time::timeout(limit, self.acquire(name))
     }
 }
 

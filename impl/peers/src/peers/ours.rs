@@ -1,11 +1,12 @@
 //! lockspace.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use lockspace::{AcquireError, AcquireFuture, Guard};
+use lockspace::{AcquireFuture, Guard};
 
 use crate::peer::{BlockingPeer, Peer};
 
@@ -20,21 +21,6 @@ impl<'p> Future for Granted<'p> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx).map(|guard| guard.expect("nothing refuses"))
-    }
-}
-
-/// Its future with a wait timeout.
-struct GrantedInTime<'p>(AcquireFuture<'p, 'p>);
-
-impl<'p> Future for GrantedInTime<'p> {
-    type Output = Option<Guard<'p>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|guard| match guard {
-            Ok(guard) => Some(guard),
-            Err(AcquireError::TimedOut { .. }) => None,
-            Err(error) => panic!("nothing else refuses: {error}"),
-        })
     }
 }
 
@@ -54,8 +40,8 @@ impl Peer for LockSpace {
         &'p self,
         name: &'p str,
         limit: Duration,
-    ) -> impl Future<Output = Option<Guard<'p>>> + Send + 'p {
-        GrantedInTime(self.0.acquire(name).wait_timeout(limit).into_future())
+    ) -> impl Future<Output = Result<Guard<'p>, impl Debug>> + Send + 'p {
+        self.0.acquire(name).wait_timeout(limit).into_future()
     }
 }
 

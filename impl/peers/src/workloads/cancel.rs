@@ -87,7 +87,7 @@ fn time_out<P: Peer>(_: &Scale) -> Vec<f64> {
             let mut tasks = JoinSet::new();
             for _ in 0..TASKS {
                 let peer = Arc::clone(&peer);
-                tasks.spawn(async move { peer.acquire_within(name, LIMIT).await.is_none() });
+                tasks.spawn(async move { peer.acquire_within(name, LIMIT).await.is_err() });
             }
             assert!(tasks.join_all().await.into_iter().all(|timed_out| timed_out));
         });

@@ -1,0 +1,104 @@
+//! How many bytes are taken, and how many are kept.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use allocation_counter::measure;
+use lockspace::{Acquire, AcquireFuture, Guard, LockSpace};
+
+use crate::{HOUR, NAME, at_once, waits};
+
+/// Bytes that `work` allocates and does not give back.
+fn taken(work: impl FnOnce()) -> usize {
+    measure(work).bytes_current.try_into().expect("more is allocated than was before")
+}
+
+#[test]
+fn a_guard_and_a_future_are_small() {
+    assert_eq!(size_of::<Guard<'_>>(), 32);
+    assert_eq!(size_of::<AcquireFuture<'_, '_>>(), 96);
+}
+
+/// The bytes for each, when there are so many as fill the tables, and when one more has made them double.
+fn each(numbers: impl IntoIterator<Item = usize>) -> (usize, usize) {
+    // Few are not told apart from what an empty lockspace takes.
+    let enough = numbers.into_iter().enumerate().skip(10_000);
+    let each = enough.map(|(index, bytes)| bytes / (index + 1)).collect::<Vec<_>>();
+    (*each.iter().min().unwrap(), *each.iter().max().unwrap())
+}
+
+/// In one shard, so that all of it doubles at once.
+#[test]
+fn a_held_name_takes_few_bytes() {
+    const MOST: usize = 40_000;
+    let space = LockSpace::builder().shards(1).build();
+    let names: Vec<String> = (0..MOST).map(|number| format!("invoice/{number:08}")).collect();
+    let (mut guards, mut bytes) = (Vec::with_capacity(MOST), 0);
+    let (full, doubled) = each(names.iter().map(|name| {
+        bytes += taken(|| guards.push(space.try_acquire(name).unwrap()));
+        bytes
+    }));
+    assert!(full <= 74, "{full} bytes");
+    assert!(doubled <= 138, "{doubled} bytes");
+}
+
+#[test]
+fn a_waiter_takes_few_bytes() {
+    let (full, doubled) = waiter(|space| space.acquire(NAME));
+    assert!(full <= 64, "{full} bytes");
+    assert!(doubled <= 128, "{doubled} bytes");
+}
+
+#[test]
+fn a_waiter_with_a_wait_timeout_takes_few_bytes() {
+    let (full, doubled) = waiter(|space| space.acquire(NAME).wait_timeout(HOUR));
+    assert!(full <= 128, "{full} bytes");
+    assert!(doubled <= 192, "{doubled} bytes");
+}
+
+/// What is allocated for a waiter, besides its future.
+fn waiter(request: fn(&LockSpace) -> Acquire<'_, 'static>) -> (usize, usize) {
+    const MOST: usize = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let space = LockSpace::builder().shards(1).build();
+    let _guard = space.try_acquire(NAME).unwrap();
+    let mut waiters: Vec<_> = (0..MOST).map(|_| request(&space).into_future()).collect();
+    let (mut context, mut bytes) = (Context::from_waker(Waker::noop()), 0);
+    each(waiters.iter_mut().map(|waiter| {
+        bytes += taken(|| assert!(Pin::new(waiter).poll(&mut context).is_pending()));
+        bytes
+    }))
+}
+
+/// After a peak a lockspace of the default settings keeps next to nothing.
+#[test]
+fn little_is_kept_of_what_is_over() {
+    const TIMES: usize = 50_000;
+    const KEPT: i64 = 64 * 1024;
+    let space = LockSpace::new();
+    let names: Vec<String> = (0..TIMES).map(|number| format!("invoice/{number:08}")).collect();
+    let held = measure(|| {
+        let guards: Vec<_> = names.iter().map(|name| space.try_acquire(name).unwrap()).collect();
+        drop(guards);
+    });
+    assert!(held.bytes_current <= KEPT, "names held at once: {} bytes", held.bytes_current);
+    let cancelled = measure(|| {
+        let _guard = at_once(space.acquire(NAME));
+        let mut waiters: Vec<_> = (0..TIMES).map(|_| waits(space.acquire(NAME))).collect();
+        fastrand::Rng::with_seed(3).shuffle(&mut waiters);
+        drop(waiters);
+    });
+    assert!(cancelled.bytes_current <= KEPT, "cancelled: {} bytes", cancelled.bytes_current);
+    let unseen = measure(|| {
+        for name in &names {
+            let guard = at_once(space.acquire(name));
+            let waiter = waits(space.acquire(name));
+            drop(guard);
+            drop(waiter);
+        }
+    });
+    assert!(unseen.bytes_current <= KEPT, "granted and dropped: {} bytes", unseen.bytes_current);
+    assert!(space.audit().is_quiescent());
+}
