@@ -41,6 +41,8 @@
 
 mod callers;
 mod cancel;
+#[cfg(not(lockspace_loom))]
+mod disorder;
 mod force;
 mod hand_over;
 mod harness;

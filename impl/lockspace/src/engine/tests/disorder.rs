@@ -1,0 +1,145 @@
+//! The audit names what is out of place. Each disorder is made by hand in an engine that is sound; there
+//! is no race, so nothing for loom.
+
+use std::num::NonZeroU64;
+use std::task::Waker;
+
+use lockspace_spec::Refusal;
+
+use crate::engine::entries::NONE;
+use crate::engine::table::{Detail, Table, WaiterState};
+use crate::engine::timers::Target;
+use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
+use crate::sync::MutexGuard;
+
+const HOUR: u64 = 3_600_000_000_000;
+
+/// One shard, in which `a` (token 1) is held on a lease and has as many waiters as it may: in slot 0 one
+/// with a wait timeout, in slot 1 one without.
+fn sound() -> Engine {
+    let setup = Setup { shards: 1, max_names: None, max_waiters_per_name: Some(2), timing: false };
+    let engine = Engine::new(&setup);
+    for (lease, wait) in [(NonZeroU64::new(HOUR), None), (None, Some(HOUR)), (None, None)] {
+        let patience = Patience::Queue { waker: Waker::noop(), wait };
+        let ask = Ask { name: "a", patience, lease, label: None, owner: None };
+        let answer = engine.acquire(&ask, &mut Effects::default());
+        assert!(matches!(answer, Acquired::Granted(_) | Acquired::Queued(_)));
+    }
+    engine
+}
+
+fn table(engine: &Engine) -> MutexGuard<'_, Table> {
+    engine.shards[0].lock()
+}
+
+/// What the audit says once a sound engine has been spoiled: of each fault the words before any debug print.
+fn faults(spoil: impl FnOnce(&Engine)) -> Vec<String> {
+    let engine = sound();
+    assert!(engine.audit().is_clean(), "{}", engine.audit());
+    spoil(&engine);
+    let audit = engine.audit();
+    let texts = audit.faults.iter().map(ToString::to_string);
+    texts.map(|text| text.split(['(', '{']).next().map_or("", str::trim_end).into()).collect()
+}
+
+/// As [`faults`], of a shard that has been spoiled.
+fn faults_of_table(spoil: impl FnOnce(&mut Table)) -> Vec<String> {
+    faults(|engine| spoil(&mut table(engine)))
+}
+
+const QUEUE: &str = "the queue of \"a\" does not hang together";
+
+#[test]
+fn timer_that_is_missing_or_armed_for_nothing_is_named() {
+    let disarmed = faults(|engine| {
+        let mut timers = engine.common.timers.lock();
+        let (at, target) = timers.iter().next().expect("two are armed");
+        timers.disarm(at, target, &mut Effects::default());
+    });
+    assert_eq!(disarmed, ["no timer is armed for"]);
+    let armed = faults(|engine| {
+        let at = engine.common.clock.after(HOUR);
+        engine.common.arm(at, Target::Grace, &mut Effects::default());
+    });
+    assert_eq!(armed, ["a timer is armed for nothing:"]);
+}
+
+#[test]
+fn timer_that_is_firing_is_not_missing() {
+    let firing = faults(|engine| {
+        let late = engine.common.clock.after(2 * HOUR);
+        engine.common.timers.lock().take_due(late).expect("both are due");
+    });
+    assert_eq!(firing, [""; 0]);
+}
+
+#[test]
+fn timers_that_nobody_serves_are_named() {
+    let unserved = faults(|engine| engine.no_reaper());
+    assert_eq!(unserved, ["timers are armed, and no reaper serves them"]);
+}
+
+#[test]
+fn queue_that_does_not_hang_together_is_named() {
+    assert_eq!(faults_of_table(|table| table.entries[0].tail = 0), [QUEUE]);
+    assert_eq!(faults_of_table(|table| table.entries[0].queued = 1), [QUEUE]);
+    // Whoever the walk does not accept stands in no queue.
+    let astray = "a waiter stands in no queue: slot 1: Queued";
+    assert_eq!(faults_of_table(|table| table.waiters[1].previous = NONE), [QUEUE, astray]);
+    assert_eq!(faults_of_table(|table| table.waiters[1].entry = 1), [QUEUE, astray]);
+    let answered = |table: &mut Table| {
+        table.waiters[1].state = WaiterState::Refused(Refusal::Busy);
+    };
+    assert_eq!(faults_of_table(answered), [QUEUE]);
+}
+
+#[test]
+fn waiter_whom_no_queue_knows_is_named() {
+    let forgotten = faults_of_table(|table| {
+        table.entries[0].tail = 0;
+        table.entries[0].queued = 1;
+        table.waiters[0].next = NONE;
+    });
+    assert_eq!(forgotten, ["a waiter stands in no queue: slot 1: Queued"]);
+}
+
+#[test]
+fn queue_longer_than_allowed_is_named() {
+    let longer = faults_of_table(|table| table.entries[0].queued = 3);
+    assert_eq!(longer, ["more waiters than allowed for \"a\"", QUEUE]);
+}
+
+#[test]
+fn entry_that_its_name_does_not_find_is_named() {
+    let hidden = faults(|engine| {
+        let hash = engine.common.hash("a");
+        let mut table = table(engine);
+        // A second entry of the name; a hold of it, for the counters.
+        let second = table.entries.insert("a", hash);
+        table.entries[second].token = 7;
+        table.counters.granted += 1;
+    });
+    assert_eq!(hidden, ["the index and the entries disagree: \"a\" is not found"]);
+}
+
+#[test]
+fn what_outlived_its_hold_is_named() {
+    let noted = faults_of_table(|table| {
+        table.hold_details.insert(7, Detail::default());
+    });
+    assert_eq!(noted, ["something outlived the hold with token 7"]);
+    let watched = faults_of_table(|table| {
+        table.watchers.watch(8, &mut None, Waker::noop(), &mut Effects::default());
+    });
+    assert_eq!(watched, ["something outlived the hold with token 8"]);
+    let waited = faults_of_table(|table| {
+        table.wait_details.insert(9, Detail::default());
+    });
+    assert_eq!(waited, ["a waiter stands in no queue: a detail of the empty slot 9"]);
+}
+
+#[test]
+fn counters_that_disagree_with_the_holds_are_named() {
+    let miscounted = faults_of_table(|table| table.counters.granted += 1);
+    assert_eq!(miscounted, ["1 names are held, and the counters say 2"]);
+}
