@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use lockspace_history::{Budget, History, Rejection, Verdict, judge};
 
-fn histories(which: &str) -> BTreeMap<String, History> {
+pub(crate) fn histories(which: &str) -> BTreeMap<String, History> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("trace/fixtures").join(which);
     let files = fs::read_dir(folder).expect("the fixtures are there");
     let read = |path: PathBuf| {

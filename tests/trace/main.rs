@@ -9,3 +9,4 @@ mod busy;
 mod corrupt;
 mod fixtures;
 mod runs;
+mod verdicts;
