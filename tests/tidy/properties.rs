@@ -6,6 +6,8 @@ use crate::assert_none;
 use crate::source::{File, file, files, shipping};
 
 const INVARIANTS: &str = "docs/invariants.md";
+const TESTING: &str = "docs/testing.md";
+const FAULTS: &str = "impl/lockspace/src/engine/tests/faults";
 
 /// Whether a word has the form of a property's ID.
 fn is_id(word: &str) -> bool {
@@ -50,6 +52,14 @@ fn unnamed_defects(document: &str, defects: &[[String; 2]]) -> Vec<String> {
     };
     let unnamed = defects.iter().filter(|defect| !named(defect));
     unnamed.map(|[name, breaks]| format!("the row of {breaks} does not name {name}")).collect()
+}
+
+/// Each fault that a row names is kept.
+fn unkept_faults(document: &str, kept: &[String]) -> Vec<String> {
+    let named =
+        rows(document).into_iter().flatten().flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let unkept = named.filter(|name| !kept.iter().any(|fault| fault == name));
+    unkept.map(|name| format!("no fault is called {name}")).collect()
 }
 
 /// The values of two fields that follow each other, such as `id: "L1"` and `sentence: "..."`.
@@ -200,6 +210,19 @@ fn the_document_names_every_defect() {
 }
 
 #[test]
+fn every_property_has_a_row_of_who_would_notice() {
+    let text = file(TESTING).text;
+    let progress = progress();
+    let mut ids: Vec<_> = safety().into_iter().map(|id| vec![id]).collect();
+    ids.extend(progress.iter().map(|[id, _]| vec![id.as_str()]));
+    assert_none(rows_disagree(&text, &ids));
+    let name =
+        |file: &File| file.path.trim_end_matches(".patch").rsplit('/').next().map(String::from);
+    let kept: Vec<_> = files(FAULTS, ".patch").iter().filter_map(name).collect();
+    assert_none(unkept_faults(&text, &kept));
+}
+
+#[test]
 fn the_readme_quotes_what_the_command_prints() {
     let manifest = file("model/manifest.toml").text;
     let (quoted, wrong) = misquoted(&file("README.md").text, &manifest, &defects());
@@ -238,6 +261,13 @@ fn a_defect_in_the_row_of_another_property_is_found() {
     assert_eq!(defects.len(), 1);
     assert_none(unnamed_defects("| S3 | FIFO | barging |", &defects));
     assert_eq!(unnamed_defects("| S3 | FIFO | - |\n| S4 | once | barging |", &defects).len(), 1);
+}
+
+#[test]
+fn a_fault_that_is_not_kept_is_found() {
+    let kept = ["a_leak".to_owned()];
+    assert_none(unkept_faults("| S5 | M O | `a_leak` | what |", &kept));
+    assert_eq!(unkept_faults("| S5 | M O | `a_leak`, `another` | what |", &kept).len(), 1);
 }
 
 #[test]
