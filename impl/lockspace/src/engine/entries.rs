@@ -187,6 +187,39 @@ mod tests {
     }
 
     #[test]
+    fn names_are_found_after_the_index_has_grown() {
+        let mut entries = Entries::new();
+        let names: Vec<(String, u64)> =
+            (0..500).map(|n: u64| (n.to_string(), n << 57 | n)).collect();
+        let places: Vec<u32> =
+            names.iter().map(|(name, hash)| entries.insert(name, *hash)).collect();
+        for ((name, hash), place) in names.iter().zip(places) {
+            assert_eq!(entries.find(name, *hash), Some(place));
+        }
+        assert_eq!(entries.disagreements().count(), 0);
+    }
+
+    #[test]
+    fn what_the_index_and_the_table_disagree_about_is_told() {
+        let mut entries = Entries::new();
+        let _places = ["a", "b", "c"].map(|name| insert(&mut entries, name));
+        entries.index.clear();
+        let told: Vec<String> = entries.disagreements().collect();
+        assert_eq!(told, ["\"b\" is not found", "\"c\" is not found", "0 names for 2 entries"]);
+    }
+
+    #[test]
+    fn a_shard_keeps_a_little_memory() {
+        let mut entries = Entries::new();
+        // One lies beside the lock.
+        let names: Vec<String> = (0..=KEEP).map(|n| n.to_string()).collect();
+        let places: Vec<u32> = names.iter().map(|name| insert(&mut entries, name)).collect();
+        assert_eq!(entries.others.capacity(), KEEP);
+        places.into_iter().for_each(|place| entries.remove(place));
+        assert_eq!(entries.others.capacity(), KEEP);
+    }
+
+    #[test]
     fn an_empty_shard_gives_its_memory_back() {
         let mut entries = Entries::new();
         let names: Vec<String> = (0..10 * KEEP).map(|n| n.to_string()).collect();

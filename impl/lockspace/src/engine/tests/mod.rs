@@ -46,6 +46,8 @@ mod disorder;
 mod force;
 mod hand_over;
 mod harness;
+#[cfg(not(lockspace_loom))]
+mod moments;
 mod names;
 mod reaper;
 mod resource;
