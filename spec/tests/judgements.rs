@@ -105,7 +105,7 @@ fn told(edge: &Edge, offer: &mut dyn FnMut(Edge), answers: impl IntoIterator<Ite
     offer(Edge { told, ..edge.clone() });
 }
 
-const CHANGES: [(&str, Change); 22] = [
+const CHANGES: [(&str, Change); 24] = [
     ("nothing is done", |edge, offer| after(edge, offer, |state| *state = edge.before.clone())),
     ("nobody is told", |edge, offer| told(edge, offer, [])),
     ("it was something else", |edge, offer| {
@@ -161,6 +161,13 @@ const CHANGES: [(&str, Change); 22] = [
                 }
             }
         }
+    }),
+    ("a hold of the next token", |edge, offer| {
+        let (request, name) = (RequestId(9), Name(9));
+        after(edge, offer, |state| {
+            let hold = Hold { request, name, lease: Lease::Unbounded };
+            state.holds.insert(state.next_token, hold);
+        });
     }),
     ("a hold changes hands", |edge, offer| {
         for (token, request) in edge.after.holds.keys().zip(REQUESTS) {
@@ -222,6 +229,17 @@ const CHANGES: [(&str, Change); 22] = [
             after(edge, offer, |state| {
                 state.timers.remove(timer);
             });
+        }
+    }),
+    ("a timer for another", |edge, offer| {
+        let others = REQUESTS.map(Timer::Wait).into_iter().chain([Timer::Grace]);
+        for other in others.filter(|other| !edge.after.timers.contains(other)) {
+            for timer in &edge.after.timers {
+                after(edge, offer, |state| {
+                    state.timers.remove(timer);
+                    state.timers.insert(other);
+                });
+            }
         }
     }),
     ("a timer too many", |edge, offer| {
