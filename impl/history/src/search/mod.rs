@@ -75,7 +75,7 @@ impl<'p> Search<'p> {
 
     fn run(mut self, limits: Limits) -> Result<Found, Finding> {
         let plan = self.place.plan;
-        if plan.slots > usize::from(u16::MAX) {
+        if u16::try_from(plan.slots).is_err() {
             return Ok(Found::Unknown); // More requests at once than the specification has ids.
         }
         let mut frontier = BTreeSet::from([Config::new(limits)]);
