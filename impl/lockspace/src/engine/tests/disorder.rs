@@ -75,7 +75,7 @@ fn timer_that_is_firing_is_not_missing() {
 
 #[test]
 fn timers_that_nobody_serves_are_named() {
-    let unserved = faults(|engine| engine.no_reaper());
+    let unserved = faults(Engine::no_reaper);
     assert_eq!(unserved, ["timers are armed, and no reaper serves them"]);
 }
 
