@@ -4,6 +4,7 @@ use shuttle::future::yield_now;
 
 use super::place::{DOOR, HOUR, Place};
 use super::portfolio::FEW;
+use super::resource::Visit;
 use crate::{FencingToken, Loss, SectionError, SectionOptions};
 
 /// How a section ended.
@@ -16,11 +17,21 @@ enum Ending {
 
 use Ending::{Done, Lost, TimeLimit};
 
+/// The inside of a body, which takes its time to stop, however it ends.
+struct Inside(Visit);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        shuttle::thread::yield_now();
+        let alone = self.0.undisturbed() || std::thread::panicking();
+        assert!(alone, "S1: two bodies were inside, or in the wrong order");
+    }
+}
+
 async fn body(place: Place, token: FencingToken) {
-    let visit = place.resources[0].enter(token);
+    let _inside = Inside(place.resources[0].enter(token));
     yield_now().await;
     yield_now().await;
-    assert!(visit.undisturbed(), "S1: two bodies were inside, or in the wrong order");
 }
 
 async fn section(place: &Place, options: SectionOptions<'_>) -> Ending {
@@ -107,11 +118,7 @@ fn a_blocking_body_keeps_the_lock_whatever_its_caller_does() {
     FEW.explore(&[(None, 1), (None, 2), (Some(Done), 2)], async |place| {
         let first = place.spawn(async |place| {
             let resource = place.resources[0].clone();
-            let body = move |token| {
-                let visit = resource.enter(token);
-                shuttle::thread::yield_now();
-                assert!(visit.undisturbed(), "S1, S2");
-            };
+            let body = move |token| drop(Inside(resource.enter(token)));
             let options = SectionOptions::new();
             ending(place.space.critical_section_blocking(DOOR, options, body).await)
         });

@@ -178,6 +178,14 @@ pub(crate) mod time {
         due.into_iter().for_each(|(_, (_, waker))| waker.wake());
     }
 
+    /// Waits until somebody waits for a time to come.
+    #[cfg(test)]
+    pub(crate) async fn awaited() {
+        while execution(|execution| execution.alarms.is_empty()) {
+            shuttle::future::yield_now().await;
+        }
+    }
+
     /// Wakes somebody at some time, unless it is dropped before.
     pub(crate) struct Alarm(u64);
 

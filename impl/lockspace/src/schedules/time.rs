@@ -3,6 +3,7 @@
 
 use super::place::{DOOR, HOUR, Place};
 use super::portfolio::FEW;
+use super::stand_in::time;
 use crate::{Loss, Refusal, WaitError};
 
 const TIMED_OUT: Result<(), Refusal> = Err(Refusal::TimedOut);
@@ -10,6 +11,11 @@ const TIMED_OUT: Result<(), Refusal> = Err(Refusal::TimedOut);
 async fn wait_an_hour(place: &Place) -> Result<(), Refusal> {
     let answer = place.space.acquire(DOOR).wait_timeout(HOUR).await;
     place.finish(answer).await.map(drop)
+}
+
+fn wait_an_hour_as_a_thread(place: &Place) -> Result<(), Refusal> {
+    let answer = place.space.acquire(DOOR).wait_timeout(HOUR).blocking();
+    answer.map(drop).map_err(|error| error.refusal().expect("the protocol was asked"))
 }
 
 /// Three tasks and the reaper. The holder releases as the wait timeout ends.
@@ -31,11 +37,23 @@ fn a_wait_ends_in_time() {
     FEW.explore(&[TIMED_OUT], async |place| {
         let guard = place.space.try_acquire(DOOR).expect("it is free");
         let waiter = place.spawn(wait_an_hour);
-        while place.space.audit().waiting == 0 {
-            shuttle::future::yield_now().await;
-        }
+        time::awaited().await;
         place.spawn_time(HOUR).join().await;
         let answer = waiter.join().await;
+        drop(guard);
+        answer
+    });
+}
+
+/// A task and a thread. Nobody releases before the thread's wait timeout has ended: it does end.
+#[test]
+fn a_wait_of_a_thread_ends_in_time() {
+    FEW.explore(&[TIMED_OUT], async |place| {
+        let guard = place.space.try_acquire(DOOR).expect("it is free");
+        let waiter = place.spawn_thread(wait_an_hour_as_a_thread);
+        time::awaited().await;
+        place.spawn_time(HOUR).join().await;
+        let answer = waiter.join().expect("it did not panic");
         drop(guard);
         answer
     });
@@ -46,10 +64,7 @@ fn a_wait_ends_in_time() {
 fn a_release_meets_the_wait_timeout_of_a_thread() {
     FEW.explore(&[Ok(()), TIMED_OUT], async |place| {
         let guard = place.space.try_acquire(DOOR).expect("it is free");
-        let waiter = place.spawn_thread(|place| {
-            let answer = place.space.acquire(DOOR).wait_timeout(HOUR).blocking();
-            answer.map(drop).map_err(|error| error.refusal().expect("the protocol was asked"))
-        });
+        let waiter = place.spawn_thread(wait_an_hour_as_a_thread);
         let time = place.spawn_time(HOUR);
         drop(guard);
         time.join().await;

@@ -21,7 +21,21 @@ fn a_grant_meets_the_wait_timeout() {
     });
 }
 
-/// Three threads, complete. The same, with the waiter blocked and a second one behind it, who is
+/// Two threads, complete. A waiter is granted in time, and time stands still: no timer is left of its wait
+/// (S6).
+#[test]
+fn a_grant_leaves_no_timer() {
+    Race::complete(7).explore(&[Ok(())], |world| {
+        let hold = world.take(A, FREELY);
+        let waiter = world.queue(A, waiting(1));
+        let release = world.spawn(|world| world.finish(Ok(hold)));
+        let answer = world.finish(waiter.wait());
+        join(release).expect("it was granted");
+        answer
+    });
+}
+
+/// Three threads, complete. The same as at first, with the waiter blocked and a second one behind it, who is
 /// granted in any case.
 #[test]
 fn whoever_times_out_makes_way() {
