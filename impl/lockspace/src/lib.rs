@@ -52,6 +52,7 @@ mod schedules;
 mod section;
 mod shutdown;
 mod space;
+pub mod store;
 mod sync;
 
 pub use engine::{

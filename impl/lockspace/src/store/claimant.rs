@@ -1,0 +1,224 @@
+//! What a session does about one name: from the wish to hold it until nothing of the session is left in
+//! its row.
+//!
+//! It has at most one call under way, knows the row as it was last seen, and has [`decide`](super::decide)
+//! say what the row must become. A conflict or a lost answer makes it look again. It never concludes
+//! anything from a call whose outcome it does not know, and needs no memory of such calls either:
+//!
+//! - A swap that expects a version can take effect only while the row has it. To act upon the row is
+//!   therefore always to swap it, and each wish has a claim with a number of its own: a row that a late
+//!   swap could still change is never one that says what the current wish wants.
+//! - A swap that expects *no row* may take effect at any later time when there is none. Its claim then
+//!   stands in the row though nobody wants it; a sweep finds it and gives it back.
+
+use std::mem::take;
+
+use lockspace_spec::FencingToken;
+
+use super::decide::{Decision, Intent, Standing, decide};
+use super::others::Others;
+use super::record::{Claim, Record, SessionId};
+use super::{Ask, Reply, Version};
+
+/// A session's side of one name.
+///
+/// It is plain data, so that a model can look into it: a process changes it by its functions only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Claimant {
+    /// The number of the claim that the session wants to hold the name by. None: it wants no claim.
+    pub wish: Option<u64>,
+    /// The token of the hold that was told to whoever wishes.
+    pub told: Option<FencingToken>,
+    /// What is known of the row.
+    pub known: Known,
+    /// What was asked and has not been answered.
+    pub asking: Option<Asking>,
+    /// A call has failed: nothing more is asked before somebody [looks](Self::look) again.
+    pub resting: bool,
+}
+
+/// What is known of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Known {
+    /// Nothing; it has never been looked at. Most names are free, so that is what is tried first.
+    #[default]
+    Nothing,
+    /// That what was known is no longer so, or may not be.
+    Changed,
+    /// That it was so.
+    Row(Option<(Version, Record)>),
+    /// That there is one which cannot be read.
+    Unreadable,
+}
+
+/// What a claimant asks the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Asking {
+    /// To show the row.
+    Look,
+    /// To swap the row for this one, or to remove it.
+    Swap(Option<Record>),
+}
+
+/// What a claimant comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Turn {
+    /// The wish has come true: the session holds the name, with this token.
+    Granted(FencingToken),
+    /// The hold that was told has ended without its session: somebody took the name from it.
+    Lost(FencingToken),
+    /// Nothing of the session is left in the row, or ever was.
+    Finished,
+    /// The row cannot be read, so nothing can be said of the name and nothing is done about it.
+    Unreadable,
+}
+
+/// The session that a claimant belongs to, and what that knows of others.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The session.
+    pub me: SessionId,
+    /// The others.
+    pub others: &'a Others,
+}
+
+impl Around<'_> {
+    fn decide(&self, found: Option<(Version, &Record)>, wish: Option<Claim>) -> Decision {
+        let intent = wish.map_or(Intent::Leave(self.me), Intent::Hold);
+        decide(found, intent, |session| self.others.is_dead(session))
+    }
+}
+
+impl Claimant {
+    /// Somebody wishes to hold the name, by the session's claim of this number.
+    pub fn wish(&mut self, number: u64) {
+        self.wish = Some(number);
+        self.told = None;
+    }
+
+    /// Nobody wishes to hold the name any more: whoever held it is done, whoever waited is gone.
+    pub fn give_up(&mut self) {
+        self.wish = None;
+        self.told = None;
+    }
+
+    /// It is time to look at the row: there was a hint that it has changed, or some time has passed since
+    /// it was looked at or since a call failed.
+    pub fn look(&mut self) {
+        self.resting = false;
+        if self.known != Known::Nothing {
+            self.known = Known::Changed;
+        }
+    }
+
+    /// The row was seen in passing, and perhaps some time ago. None: there was no row.
+    pub fn see(&mut self, me: SessionId, seen: Option<(Version, Record)>) {
+        let found = seen.as_ref().map(|(version, record)| (*version, record));
+        if self.told.is_some_and(|token| !holds(found, self.claim(me), token)) {
+            self.look();
+        } else if self.asking.is_none() && matches!(self.known, Known::Nothing | Known::Changed) {
+            self.known = Known::Row(seen);
+        }
+    }
+
+    /// What there is to tell, once for each thing. Grants are told only if the session trusts itself,
+    /// which its caller sees to.
+    #[must_use]
+    pub fn turn(&mut self, around: &Around<'_>) -> Option<Turn> {
+        if self.asking.is_some() {
+            return None;
+        }
+        let found = match &self.known {
+            Known::Nothing if self.wish.is_none() => return Some(Turn::Finished),
+            Known::Nothing | Known::Changed => return None,
+            Known::Unreadable => return Some(Turn::Unreadable),
+            Known::Row(found) => found.as_ref().map(|(version, record)| (*version, record)),
+        };
+        match (around.decide(found, self.claim(around.me)), self.told) {
+            (Decision::Stand(Standing::Holds(token)), None) => {
+                self.told = Some(token);
+                Some(Turn::Granted(token))
+            }
+            (Decision::Stand(Standing::Out), _) => Some(Turn::Finished),
+            // Only an answer that the claim holds by this token says that the hold goes on.
+            (_, Some(token)) if !holds(found, self.claim(around.me), token) => {
+                self.give_up();
+                Some(Turn::Lost(token))
+            }
+            _ => None,
+        }
+    }
+
+    /// What to ask the store now, if anything.
+    #[must_use]
+    pub fn ask(&mut self, around: &Around<'_>) -> Option<Ask<Record>> {
+        if self.asking.is_some() || self.resting {
+            return None;
+        }
+        let found = match &self.known {
+            Known::Changed => {
+                self.asking = Some(Asking::Look);
+                return Some(Ask::Load);
+            }
+            // Whoever holds the name has nothing to do until it is done.
+            Known::Row(_) if self.told.is_some() => return None,
+            Known::Unreadable => return None,
+            Known::Nothing => None,
+            Known::Row(found) => found.as_ref().map(|(version, record)| (*version, record)),
+        };
+        let Decision::Swap(new) = around.decide(found, self.claim(around.me)) else {
+            return None;
+        };
+        let expected = found.map(|(version, _)| version);
+        self.known = Known::Changed;
+        self.asking = Some(Asking::Swap(new.clone()));
+        Some(Ask::Swap { expected, new })
+    }
+
+    /// Takes the store's answer.
+    pub fn take(&mut self, reply: Reply<Record>) {
+        let Some(asked) = take(&mut self.asking) else { return };
+        match (asked, reply) {
+            (Asking::Look, Reply::Loaded(row)) => self.known = Known::Row(row),
+            (Asking::Look, Reply::Unreadable) => self.known = Known::Unreadable,
+            (Asking::Swap(new), Reply::Swapped(version)) => {
+                self.known = Known::Row(new.map(|record| (version, record)));
+            }
+            (Asking::Swap(_), Reply::Conflict) => self.known = Known::Changed,
+            _ => self.resting = true,
+        }
+    }
+
+    /// The sessions in the row that stand before this one and could be in its way.
+    pub fn ahead(&self, me: SessionId) -> impl Iterator<Item = SessionId> + '_ {
+        let waits = self.wish.is_some() && self.told.is_none();
+        let row = match &self.known {
+            Known::Row(Some((_, record))) if waits => Some(record),
+            _ => None,
+        };
+        let line = row.into_iter().flat_map(Record::line).map(|claim| claim.session);
+        line.take_while(move |session| *session != me)
+    }
+
+    /// Whether the row, as it is known, has a claim of `session`.
+    #[must_use]
+    pub fn mentions(&self, session: SessionId) -> bool {
+        matches!(&self.known, Known::Row(Some((_, record))) if record.mentions(session))
+    }
+
+    /// Whether it is not known what stands in the row.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        !matches!(self.known, Known::Row(_))
+    }
+
+    fn claim(&self, me: SessionId) -> Option<Claim> {
+        self.wish.map(|number| Claim { session: me, number })
+    }
+}
+
+fn holds(found: Option<(Version, &Record)>, claim: Option<Claim>, token: FencingToken) -> bool {
+    found.is_some_and(|(version, record)| {
+        Some(record.holder) == claim && record.token_at(version) == token
+    })
+}

@@ -1,0 +1,273 @@
+//! What the pure parts do in single cases that are worth a sentence. All cases are for the model to see.
+
+use std::time::Duration;
+
+use lockspace_spec::FencingToken;
+
+use super::claimant::Claimant;
+use super::decide::{Decision, Intent, decide};
+use super::member::{Answer, Call, Member, News, Rows};
+use super::others::Others;
+use super::record::{Claim, Record, SessionId, SessionRecord};
+use super::session::{End, Life, Session, Timing, TimingError};
+use super::{Ask, Moment, Reply, Version};
+use crate::LockName;
+
+const SECOND: Duration = Duration::from_secs(1);
+const TTL: Duration = Duration::from_secs(15);
+
+fn seconds(seconds: u64) -> Moment {
+    Duration::from_secs(seconds)
+}
+
+fn claim(session: u128, number: u64) -> Claim {
+    Claim { session: SessionId(session), number }
+}
+
+fn red() -> LockName {
+    LockName::new("red").expect("it is a name")
+}
+
+/// A member whose session, number 1, has begun at second zero.
+fn member() -> Member {
+    let session = Session::new(Timing::new(TTL), "", seconds(0));
+    let mut member = Member::new(SessionId(1), session);
+    let begins = member.call(seconds(0));
+    assert!(matches!(begins, Some(Call::Own(Ask::Swap { expected: None, .. }))));
+    member.answered(Answer::Own(Reply::Swapped(Version(1))), seconds(0));
+    assert_eq!(member.news(seconds(0)), Some(News::Begun));
+    member
+}
+
+/// Answers the one call about red that the member makes at `now`.
+fn answer(member: &mut Member, reply: Reply<Record>, now: Moment) -> Ask<Record> {
+    let Some(Call::Name(_, ask)) = member.call(now) else { panic!("no call about red") };
+    member.answered(Answer::Name(red(), reply), now);
+    ask
+}
+
+fn holding() -> Member {
+    let mut member = member();
+    assert!(member.want(&red()));
+    answer(&mut member, Reply::Swapped(Version(2)), seconds(0));
+    assert_eq!(member.news(seconds(0)), Some(News::Granted(red(), FencingToken(2))));
+    member
+}
+
+#[test]
+fn acquiring_a_free_name_and_releasing_it_takes_a_round_trip_each() {
+    let mut member = member();
+    member.want(&red());
+    let taken = answer(&mut member, Reply::Swapped(Version(2)), seconds(0));
+    assert_eq!(taken, Ask::Swap { expected: None, new: Some(Record::held_by(claim(1, 1))) });
+    assert_eq!(member.news(seconds(0)), Some(News::Granted(red(), FencingToken(2))));
+    assert_eq!(member.call(seconds(0)), None);
+    member.give_up(&red());
+    let freed = answer(&mut member, Reply::Swapped(Version(3)), seconds(0));
+    assert_eq!(freed, Ask::Swap { expected: Some(Version(2)), new: None });
+    assert_eq!(member.news(seconds(0)), Some(News::Left(red())));
+    assert!(member.names.is_empty());
+}
+
+#[test]
+fn a_held_name_asks_for_nothing_but_its_sessions_keep_alive() {
+    let mut member = holding();
+    let wake = member.next_wake().expect("the session is to be kept alive");
+    assert_eq!(member.call(wake - SECOND), None);
+    assert!(matches!(member.call(wake), Some(Call::Own(Ask::Swap { expected: Some(_), .. }))));
+    assert_eq!(member.call(wake), None);
+}
+
+#[test]
+fn trust_ends_before_the_ttl_whether_or_not_the_store_answers() {
+    let mut member = holding();
+    let end = Timing::new(TTL).trust();
+    assert!(end < TTL);
+    assert!(member.holds(&red(), FencingToken(2), end - Duration::from_nanos(1)));
+    assert!(!member.holds(&red(), FencingToken(2), end));
+    assert_eq!(member.news(end), Some(News::Ended(End::Outage)));
+}
+
+#[test]
+fn a_late_answer_does_not_bring_trust_back() {
+    let mut member = holding();
+    let sent = member.next_wake().expect("the session is to be kept alive");
+    assert!(matches!(member.call(sent), Some(Call::Own(_))));
+    let late = Timing::new(TTL).trust();
+    member.answered(Answer::Own(Reply::Swapped(Version(9))), late);
+    assert_eq!(member.news(late), Some(News::Ended(End::Outage)));
+    assert!(!member.holds(&red(), FencingToken(2), late));
+    // What is left to do is to take its row away, as it is by now.
+    let removes = Call::Own(Ask::Swap { expected: Some(Version(9)), new: None });
+    assert_eq!(member.call(late), Some(removes));
+    member.answered(Answer::Own(Reply::Swapped(Version(10))), late);
+    assert!(member.is_over());
+}
+
+#[test]
+fn a_keep_alive_counts_from_when_it_was_sent() {
+    let mut session = Session::new(Timing::new(TTL), "", seconds(0));
+    assert!(session.ask(seconds(0)).is_some());
+    session.take(&Reply::Swapped(Version(1)), seconds(7));
+    assert!(session.trusts_itself(Timing::new(TTL).trust() - SECOND));
+    assert!(!session.trusts_itself(Timing::new(TTL).trust()));
+}
+
+#[test]
+fn a_store_that_went_back_in_time_ends_the_session() {
+    let mut session = Session::new(Timing::new(TTL), "", seconds(0));
+    assert!(session.ask(seconds(0)).is_some());
+    session.take(&Reply::Swapped(Version(8)), seconds(0));
+    assert!(session.ask(seconds(5)).is_some());
+    session.take(&Reply::Conflict, seconds(5));
+    assert_eq!(session.ask(seconds(5)), Some(Ask::Load));
+    let copy = SessionRecord::new(TTL, "");
+    session.take(&Reply::Loaded(Some((Version(7), copy))), seconds(5));
+    assert_eq!(session.life, Life::Ending(End::StoreWentBack));
+}
+
+#[test]
+fn a_session_whose_row_is_gone_writes_no_other() {
+    let mut session = Session::new(Timing::new(TTL), "", seconds(0));
+    assert!(session.ask(seconds(0)).is_some());
+    session.take(&Reply::Swapped(Version(8)), seconds(0));
+    assert!(session.ask(seconds(5)).is_some());
+    session.take(&Reply::Conflict, seconds(5));
+    assert_eq!(session.ask(seconds(5)), Some(Ask::Load));
+    session.take(&Reply::Loaded(None), seconds(5));
+    assert_eq!(session.life, Life::Over(End::Removed));
+    assert_eq!(session.ask(seconds(5)), None);
+}
+
+#[test]
+fn a_failed_keep_alive_is_not_tried_again_at_once() {
+    let mut member = member();
+    let due = member.next_wake().expect("the session is to be kept alive");
+    assert!(member.call(due).is_some());
+    member.answered(Answer::Own(Reply::Unknown), due);
+    assert_eq!(member.call(due), None);
+    let again = member.next_wake().expect("it is tried again");
+    assert!(again > due && again < Timing::new(TTL).trust());
+}
+
+#[test]
+fn another_session_is_removed_after_its_own_ttl_and_not_before() {
+    let (id, theirs) = (SessionId(2), SessionRecord::new(seconds(4), ""));
+    let seen = Reply::Loaded(Some((Version(5), theirs)));
+    let mut others = Others::default();
+    for (now, expected) in [
+        (seconds(10), Ask::Load),
+        (seconds(13), Ask::Load),
+        (seconds(14), Ask::Swap { expected: Some(Version(5)), new: None }),
+    ] {
+        others.want(id);
+        assert_eq!(others.ask(now), Some((id, expected)));
+        others.take(id, &seen, now);
+    }
+    others.take(id, &Reply::Swapped(Version(6)), seconds(14));
+    assert!(others.is_dead(id));
+}
+
+#[test]
+fn a_session_that_was_kept_alive_is_counted_anew() {
+    let id = SessionId(2);
+    let seen =
+        |version| Reply::Loaded(Some((Version(version), SessionRecord::new(seconds(4), ""))));
+    let mut others = Others::default();
+    for (now, reply) in [(0, seen(5)), (3, seen(6)), (4, seen(6)), (6, seen(6))] {
+        others.want(id);
+        assert_eq!(others.ask(seconds(now)), Some((id, Ask::Load)));
+        others.take(id, &reply, seconds(now));
+    }
+    others.want(id);
+    assert!(matches!(others.ask(seconds(7)), Some((_, Ask::Swap { .. }))));
+    // It was kept alive meanwhile: it is looked at, and not removed again.
+    others.take(id, &Reply::Conflict, seconds(7));
+    assert_eq!(others.ask(seconds(7)), Some((id, Ask::Load)));
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_told_and_left_alone() {
+    let mut member = member();
+    member.want(&red());
+    answer(&mut member, Reply::Conflict, seconds(0));
+    assert_eq!(answer(&mut member, Reply::Unreadable, seconds(0)), Ask::Load);
+    assert_eq!(member.news(seconds(0)), Some(News::Unreadable(red())));
+    assert_eq!(member.call(seconds(0)), None);
+}
+
+#[test]
+fn an_operator_takes_a_name_and_its_holder_hears_of_it() {
+    let mut member = holding();
+    let held = Record::held_by(claim(1, 1));
+    let forced = decide(Some((Version(2), &held)), Intent::Force, |_| false);
+    assert_eq!(forced, Decision::Swap(None));
+    member.look(&red());
+    assert_eq!(answer(&mut member, Reply::Loaded(None), seconds(1)), Ask::Load);
+    assert_eq!(member.news(seconds(1)), Some(News::Lost(red(), FencingToken(2))));
+    assert_eq!(member.news(seconds(1)), Some(News::Left(red())));
+}
+
+#[test]
+fn a_claim_that_was_written_late_is_given_back() {
+    let mut member = member();
+    member.sweep();
+    assert_eq!(member.call(seconds(1)), Some(Call::Scan));
+    let late = Record::held_by(claim(1, 7));
+    let rows = Rows { names: vec![(red(), Version(4), late)], sessions: Vec::new() };
+    member.answered(Answer::Scan(Some(rows)), seconds(1));
+    let given_back = answer(&mut member, Reply::Swapped(Version(5)), seconds(1));
+    assert_eq!(given_back, Ask::Swap { expected: Some(Version(4)), new: None });
+}
+
+#[test]
+fn a_sweep_costs_a_hold_that_it_confirms_nothing() {
+    let mut member = holding();
+    member.sweep();
+    assert_eq!(member.call(seconds(1)), Some(Call::Scan));
+    let held = Record::held_by(claim(1, 1));
+    let rows = Rows { names: vec![(red(), Version(2), held)], sessions: Vec::new() };
+    member.answered(Answer::Scan(Some(rows)), seconds(1));
+    assert_eq!(member.call(seconds(1)), None);
+}
+
+#[test]
+fn a_name_is_passed_on_with_a_new_token_and_one_round_trip() {
+    let mut member = holding();
+    member.pass_on(&red());
+    let passed_on = answer(&mut member, Reply::Swapped(Version(6)), seconds(1));
+    let new = Some(Record::held_by(claim(1, 2)));
+    assert_eq!(passed_on, Ask::Swap { expected: Some(Version(2)), new });
+    assert_eq!(member.news(seconds(1)), Some(News::Granted(red(), FencingToken(6))));
+}
+
+#[test]
+fn what_cannot_be_given_back_ends_with_the_session() {
+    let mut member = holding();
+    member.close();
+    answer(&mut member, Reply::Unknown, seconds(1));
+    assert_eq!(member.news(seconds(1)), Some(News::Ended(End::Closed)));
+    assert!(matches!(member.call(seconds(1)), Some(Call::Own(Ask::Swap { new: None, .. }))));
+    assert!(!member.want(&red()));
+}
+
+#[test]
+fn nobody_who_rests_asks_for_anything() {
+    let mut claimant = Claimant::default();
+    claimant.wish(1);
+    let others = Others::default();
+    let around = super::claimant::Around { me: SessionId(1), others: &others };
+    assert!(claimant.ask(&around).is_some());
+    claimant.take(Reply::NotDone);
+    assert_eq!(claimant.ask(&around), None);
+    claimant.look();
+    assert_eq!(claimant.ask(&around), Some(Ask::Load));
+}
+
+#[test]
+fn times_that_do_not_fit_together_are_refused() {
+    assert_eq!(Timing::new(TTL).margin(TTL), Err(TimingError::MarginTooLong));
+    let trust = Timing::new(TTL).trust();
+    assert_eq!(Timing::new(TTL).renew(trust, SECOND), Err(TimingError::RenewedTooSeldom));
+    assert!(Timing::new(TTL).renew(trust - SECOND, SECOND).is_ok());
+}
