@@ -6,6 +6,7 @@
 
 mod documents;
 mod house;
+mod metrics;
 mod properties;
 mod purity;
 mod source;

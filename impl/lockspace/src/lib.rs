@@ -43,6 +43,8 @@ mod error;
 mod guard;
 mod health;
 mod name;
+#[cfg(feature = "metrics")]
+pub mod observe;
 mod reaper;
 mod record;
 mod request;

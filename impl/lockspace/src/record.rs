@@ -17,11 +17,11 @@ use crate::engine::{Acquired, Released};
 use crate::name::LockName;
 use crate::sync::{Arc, AtomicUsize, Ordering};
 
-/// Where the events of a lockspace go: nowhere, unless a recorder was set.
+/// Where the events of a lockspace go: nowhere, unless recorders were set.
 pub(crate) struct Tape(Option<Box<Running>>);
 
 struct Running {
-    recorder: Arc<dyn Recorder>,
+    recorders: Vec<Arc<dyn Recorder>>,
     stopwatch: Stopwatch,
     process: u64,
     /// The number of the latest call. A plain counter that orders nothing, so relaxed.
@@ -29,7 +29,7 @@ struct Running {
 }
 
 /// Which call is being recorded; [`OFF`](Self::OFF) where none is. Guards and futures carry one about,
-/// so it is kept small: a history may have four billion calls.
+/// so it is kept small: after four billion calls the numbers begin anew. A history should be shorter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taped(u32);
 
@@ -43,16 +43,16 @@ impl Taped {
 }
 
 impl Tape {
-    pub(crate) fn new(recorder: Option<Arc<dyn Recorder>>) -> Self {
-        let running = |recorder| {
-            Box::new(Running {
-                recorder,
-                stopwatch: Stopwatch::start(),
-                process: u64::from(std::process::id()),
-                calls: AtomicUsize::new(0),
-            })
-        };
-        Self(recorder.map(running))
+    pub(crate) fn new(recorders: Vec<Arc<dyn Recorder>>) -> Self {
+        if recorders.is_empty() {
+            return Self(None);
+        }
+        Self(Some(Box::new(Running {
+            recorders,
+            stopwatch: Stopwatch::start(),
+            process: u64::from(std::process::id()),
+            calls: AtomicUsize::new(0),
+        })))
     }
 
     /// A call is about to begin.
@@ -100,18 +100,17 @@ impl Tape {
 impl Running {
     #[cold]
     fn invoke(&self, call: Call) -> Taped {
-        let taped = Taped(self.calls.fetch_add(1, Ordering::Relaxed) as u32 + 1);
+        let taped = Taped((self.calls.fetch_add(1, Ordering::Relaxed) as u32).wrapping_add(1));
         self.tell(What::Invoke(taped.id(), call));
         taped
     }
 
     #[cold]
     fn tell(&self, what: What) {
-        self.recorder.record(Event {
-            at: self.stopwatch.nanoseconds(),
-            process: self.process,
-            what,
-        });
+        let event = Event { at: self.stopwatch.nanoseconds(), process: self.process, what };
+        let (last, others) = self.recorders.split_last().expect("a tape runs for somebody");
+        others.iter().for_each(|recorder| recorder.record(event.clone()));
+        last.record(event);
     }
 }
 

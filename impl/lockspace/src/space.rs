@@ -293,7 +293,7 @@ pub struct Builder {
     setup: Setup,
     detect_self_wait: bool,
     health_limits: HealthLimits,
-    recorder: Option<Arc<dyn Recorder>>,
+    recorders: Vec<Arc<dyn Recorder>>,
 }
 
 impl Default for Builder {
@@ -305,7 +305,12 @@ impl Default for Builder {
             max_waiters_per_name: None,
             timing: false,
         };
-        Self { setup, detect_self_wait: false, health_limits: HealthLimits::new(), recorder: None }
+        Self {
+            setup,
+            detect_self_wait: false,
+            health_limits: HealthLimits::new(),
+            recorders: Vec::new(),
+        }
     }
 }
 
@@ -358,8 +363,10 @@ impl Builder {
     /// acquires (with their place in the queue and their answer), cancels, releases, renewals, forced
     /// releases, shutdown, and the losses that [`Guard::lost`] tells. Off by default, and then next to
     /// free. The package `lockspace-history` has recorders and the judge.
+    ///
+    /// Each call adds a recorder; every one is told everything.
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
-        self.recorder = Some(recorder);
+        self.recorders.push(recorder);
         self
     }
 
@@ -376,7 +383,7 @@ impl Builder {
         self.setup.timing |= self.health_limits.need_timing();
         let shared = Arc::new_cyclic(|me| Shared {
             engine: Engine::new(&self.setup),
-            tape: Tape::new(self.recorder),
+            tape: Tape::new(self.recorders),
             me: me.clone(),
             detect_self_wait: self.detect_self_wait,
             health_limits: self.health_limits,
@@ -391,7 +398,7 @@ impl fmt::Debug for Builder {
             .field("setup", &self.setup)
             .field("detect_self_wait", &self.detect_self_wait)
             .field("health_limits", &self.health_limits)
-            .field("recorder", &self.recorder.is_some())
+            .field("recorders", &self.recorders.len())
             .finish()
     }
 }

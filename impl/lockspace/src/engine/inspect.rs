@@ -135,6 +135,18 @@ impl fmt::Display for Fault {
     }
 }
 
+/// How much there is of everything, counted without looking at any of it.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Census {
+    /// Names in use, each held by one holder.
+    pub(crate) held: usize,
+    /// Requests that have queued and whose future has not seen an answer.
+    pub(crate) waiters: usize,
+    /// Armed timers.
+    pub(crate) timers: usize,
+}
+
 impl Audit {
     /// Whether nothing is left: no holder, waiter, unseen answer, lost hold, watcher, timer or reaper,
     /// and nothing out of place.
@@ -166,6 +178,18 @@ impl Engine {
             stats.add(&shard.lock().counters);
         }
         stats
+    }
+
+    /// How much there is of everything, one shard after the other.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn census(&self) -> Census {
+        let mut census = Census { timers: self.common.timers.lock().len(), ..Census::default() };
+        for shard in &self.shards {
+            let shard = shard.lock();
+            census.held += shard.entries.len();
+            census.waiters += shard.waiters.len();
+        }
+        census
     }
 
     /// Each shard is shown as it is at one moment, the shards one after the other.

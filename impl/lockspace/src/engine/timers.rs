@@ -120,6 +120,12 @@ impl Timers {
         !matches!(self.reaper, Reaper::Absent)
     }
 
+    /// How many timers are armed.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn len(&self) -> usize {
+        self.armed.len()
+    }
+
     /// Every armed timer.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Tick, Target)> {
         self.armed.iter().copied()

@@ -1,0 +1,16 @@
+//! Watching a lockspace in production, through the facades that services already use.
+//!
+//! What is here is a [`Recorder`](crate::Recorder), told at the boundary what everybody asks and is told;
+//! the lock table knows nothing of it. Where none is set, nothing is paid but the branch that recording
+//! costs anyway. `docs/operating.md` tells every metric by name, unit and meaning, and what to alert on.
+//!
+//! What this module must not do: use the lockspace that it watches while it is told something, or keep
+//! anything of a call that has ended.
+
+mod metrics;
+mod series;
+mod sharded;
+#[cfg(test)]
+mod tests;
+
+pub use metrics::Metrics;

@@ -1,0 +1,215 @@
+//! Metrics, read as Prometheus reads them.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Return, Ticket, What};
+use lockspace_spec::{FencingToken, Lease, Loss, Wait};
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use crate::observe::Metrics;
+use crate::{AcquireFuture, LockSpace, Recorder};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A lockspace that is measured, in a runtime whose time is paused, and what its metrics say in the end.
+fn page(metrics: impl FnOnce() -> Metrics, work: impl AsyncFnOnce(LockSpace, &Metrics)) -> Page {
+    let exporter = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&exporter, || {
+        let metrics = Arc::new(metrics());
+        let space = LockSpace::builder().recorder(metrics.clone()).build();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(work(space, &metrics));
+        assert_eq!(metrics.remembered(), (0, 0), "calls and queues that nothing is left of");
+    });
+    Page(exporter.handle().render())
+}
+
+/// What is exported.
+struct Page(String);
+
+impl Page {
+    /// The value of the one sample whose name and labels contain all of this.
+    #[track_caller]
+    fn value(&self, parts: &[&str]) -> f64 {
+        let samples: Vec<_> = self.0.lines().filter(|line| !line.starts_with('#')).collect();
+        let fits = |line: &&&str| {
+            let name = line.split(['{', ' ']).next();
+            name == Some(parts[0]) && parts[1..].iter().all(|part| line.contains(part))
+        };
+        match samples.iter().filter(fits).collect::<Vec<_>>()[..] {
+            [sample] => sample.rsplit(' ').next().unwrap().parse().unwrap(),
+            ref found => panic!("{} samples of {parts:?} in\n{}", found.len(), self.0),
+        }
+    }
+}
+
+fn billing() -> Metrics {
+    Metrics::new("billing")
+}
+
+#[track_caller]
+fn waits<'s, 'n>(request: crate::Acquire<'s, 'n>) -> Pin<Box<AcquireFuture<'s, 'n>>> {
+    let mut future = Box::pin(request.into_future());
+    assert!(poll(&mut future).is_none());
+    future
+}
+
+fn poll<'s>(
+    future: &mut Pin<Box<AcquireFuture<'s, '_>>>,
+) -> Option<Result<crate::Guard<'s>, crate::AcquireError>> {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn acquires_waits_refusals_and_cancels_are_counted_once_each() {
+    let page = page(billing, async |space, metrics| {
+        let guard = space.try_acquire("a").unwrap();
+        assert!(space.try_acquire("a").is_err());
+        let first = waits(space.acquire("a"));
+        let mut second = waits(space.acquire("a"));
+        let impatient = space.acquire("a").wait_timeout(MINUTE);
+        assert!(impatient.await.is_err());
+        assert_eq!(metrics.remembered(), (3, 1));
+        drop(first);
+        drop(guard);
+        drop(poll(&mut second).unwrap().unwrap());
+        assert!(space.audit().is_quiescent());
+    });
+    assert_eq!(page.value(&["lockspace_acquires_total", "lockspace=\"billing\""]), 2.0);
+    assert_eq!(page.value(&["lockspace_acquires_total", "class=\"all\""]), 2.0);
+    assert_eq!(page.value(&["lockspace_contended_total"]), 3.0);
+    assert_eq!(page.value(&["lockspace_cancelled_total"]), 1.0);
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"busy\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"timed_out\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_wait_seconds_count", "outcome=\"granted\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_wait_seconds_count", "outcome=\"refused\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_wait_seconds_count", "outcome=\"cancelled\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_hold_seconds_count"]), 2.0);
+    assert_eq!(page.value(&["lockspace_handoff_seconds_count"]), 1.0);
+}
+
+#[test]
+fn a_loss_is_one_loss_however_often_its_holder_is_told() {
+    let page = page(billing, async |space, _| {
+        let guard = space.acquire("a").lease(MINUTE).await.unwrap();
+        guard.renew(MINUTE).unwrap();
+        assert_eq!(guard.lost().await.reason, Loss::LeaseElapsed);
+        assert_eq!(guard.lost().await.reason, Loss::LeaseElapsed);
+        assert!(guard.renew(MINUTE).is_err());
+        assert!(guard.release().is_err());
+    });
+    assert_eq!(page.value(&["lockspace_lost_total", "reason=\"lease_elapsed\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_renewals_total"]), 1.0);
+}
+
+#[test]
+fn a_loss_that_only_the_release_tells_is_counted() {
+    let page = page(billing, async |space, _| {
+        let guard = space.try_acquire("a").unwrap();
+        assert!(space.force_release("a").unwrap().is_some());
+        assert!(space.force_release("a").unwrap().is_none());
+        drop(guard);
+        let guard = space.try_acquire("b").unwrap();
+        space.begin_shutdown(Duration::ZERO);
+        drop(guard);
+        assert!(space.try_acquire("c").is_err());
+    });
+    assert_eq!(page.value(&["lockspace_forced_total"]), 1.0);
+    assert_eq!(page.value(&["lockspace_lost_total", "reason=\"forced\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_lost_total", "reason=\"shutdown\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"shutting_down\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_hold_seconds_count"]), 0.0);
+}
+
+#[test]
+fn a_grant_that_nobody_saw_is_a_cancel_and_nothing_else() {
+    let page = page(billing, async |space, _| {
+        let guard = space.try_acquire("a").unwrap();
+        let unseen = waits(space.acquire("a"));
+        drop(guard);
+        drop(unseen);
+    });
+    assert_eq!(page.value(&["lockspace_acquires_total"]), 1.0);
+    assert_eq!(page.value(&["lockspace_cancelled_total"]), 1.0);
+    assert_eq!(page.value(&["lockspace_handoff_seconds_count"]), 0.0);
+}
+
+#[test]
+fn names_fall_into_classes_and_there_are_no_more_than_a_hundred_and_one() {
+    let classified = || billing().classify(|name| name.split('/').next().unwrap().to_owned());
+    let page = page(classified, async |space, _| {
+        drop(space.try_acquire("invoice/1").unwrap());
+        drop(space.try_acquire("invoice/2").unwrap());
+        for number in 0..200 {
+            drop(space.try_acquire(&format!("{number}/x")).unwrap());
+        }
+    });
+    assert_eq!(page.value(&["lockspace_acquires_total", "class=\"invoice\""]), 2.0);
+    assert_eq!(page.value(&["lockspace_acquires_total", "class=\"98\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_acquires_total", "class=\"other\""]), 101.0);
+}
+
+#[test]
+fn gauges_show_what_there_is_when_they_are_published() {
+    let page = page(billing, async |space, metrics| {
+        let guard = space.acquire("a").lease(MINUTE).await.unwrap();
+        let waiter = waits(space.acquire("a").wait_timeout(MINUTE));
+        let other = space.try_acquire("b").unwrap();
+        metrics.publish(&space);
+        drop((other, waiter, guard));
+    });
+    assert_eq!(page.value(&["lockspace_held", "lockspace=\"billing\""]), 2.0);
+    assert_eq!(page.value(&["lockspace_waiters"]), 1.0);
+    assert_eq!(page.value(&["lockspace_timers"]), 2.0);
+}
+
+#[test]
+fn every_recorder_is_told_everything() {
+    let exporter = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&exporter, || {
+        let (one, other) = (Arc::new(Metrics::new("one")), Arc::new(Metrics::new("other")));
+        let space = LockSpace::builder().recorder(one).recorder(other).build();
+        drop(space.try_acquire("a").unwrap());
+    });
+    let page = Page(exporter.handle().render());
+    assert_eq!(page.value(&["lockspace_acquires_total", "lockspace=\"one\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_acquires_total", "lockspace=\"other\""]), 1.0);
+}
+
+/// Two requests of one name, the second of which waits: everything it takes, in seconds.
+#[test]
+fn times_are_in_seconds_and_of_what_they_say() {
+    const SECOND: u64 = 1_000_000_000;
+    let acquire =
+        || Call::Acquire { name: "a".into(), wait: Wait::Unbounded, lease: Lease::Unbounded };
+    let granted = |token| Return::Done(Done::Granted(Some(FencingToken(token))));
+    let (first, second, release, again) = (CallId(1), CallId(2), CallId(3), CallId(4));
+    let told = [
+        (0, What::Invoke(first, acquire())),
+        (0, What::Return(first, granted(1))),
+        (1, What::Invoke(second, acquire())),
+        (1, What::Queued(second, Ticket(1))),
+        (8, What::Invoke(release, Call::Release { request: first })),
+        (9, What::Return(release, Return::Done(Done::Released(None)))),
+        (11, What::Return(second, granted(2))),
+        (16, What::Invoke(again, Call::Release { request: second })),
+        (16, What::Return(again, Return::NotDone(NotDone::Lost(Loss::Forced)))),
+    ];
+    let page = page(billing, async |_, metrics| {
+        for (at, what) in told {
+            metrics.record(Event { at: at * SECOND, process: 0, what });
+        }
+    });
+    assert_eq!(page.value(&["lockspace_wait_seconds_sum", "outcome=\"granted\""]), 10.0);
+    assert_eq!(page.value(&["lockspace_hold_seconds_sum"]), 8.0);
+    assert_eq!(page.value(&["lockspace_handoff_seconds_sum"]), 3.0);
+    assert_eq!(page.value(&["lockspace_lost_total", "reason=\"forced\""]), 1.0);
+}
