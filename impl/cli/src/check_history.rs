@@ -11,6 +11,7 @@ use lockspace_history::{
 use serde_json::json;
 
 use crate::output::{DEVIATES, FAILED, coloured, grouped};
+use crate::picture;
 
 /// The status when the budget was spent first.
 const UNDECIDED: u8 = 3;
@@ -28,6 +29,9 @@ pub(crate) struct Args {
     /// Looks only at what tokens and tickets show: less strict
     #[arg(long)]
     no_search: bool,
+    /// Draws the history and the verdict as a page for the browser, and writes it to this file
+    #[arg(long, value_name = "OUT")]
+    html: Option<PathBuf>,
 }
 
 pub(crate) const EXIT_STATUS: &str = "Exit status:
@@ -56,6 +60,9 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     } else {
         judge(&history, Budget { configurations: args.budget })
     };
+    if let Some(html) = &args.html {
+        picture::of_history(html, &args.file.to_string_lossy(), &history, &verdict)?;
+    }
     let mut out = stdout().lock();
     if args.json {
         writeln!(out, "{}", as_json(&verdict))?;

@@ -3,6 +3,7 @@
 mod check_history;
 mod explore;
 mod output;
+mod picture;
 mod trace;
 mod verify;
 

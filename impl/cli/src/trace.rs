@@ -1,64 +1,126 @@
 //! `lockspace trace`: stories of how something breaks, or of how something happens.
 
 use std::io::{self, Write, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lockspace_model::breakable::{BREAKABLE, Breakable};
 use lockspace_model::defects::{DEFECTS, Defect};
+use lockspace_model::story::{Step, Story};
 use lockspace_model::witness;
 use lockspace_spec::{Property, REACHABLE};
+use serde_json::{Value, json};
 
 use crate::output::{DEVIATES, FAILED};
+use crate::picture::{self, Told};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A defect, a property (S1.., L1..) or a goal (R1..); without it, what there is
     what: Option<String>,
+    /// Writes one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Draws the stories as a page for the browser, and writes it to this file
+    #[arg(long, value_name = "OUT", requires = "what")]
+    html: Option<PathBuf>,
+}
+
+/// A story to be told, and the words around it.
+struct Tale {
+    name: &'static str,
+    before: String,
+    story: Story,
+    after: &'static str,
 }
 
 pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     let Some(what) = args.what.as_deref() else {
-        list(&mut stdout().lock())?;
+        let mut out = stdout().lock();
+        if args.json {
+            writeln!(out, "{:#}", list_as_json())?;
+        } else {
+            list(&mut out)?;
+        }
         return Ok(ExitCode::SUCCESS);
     };
-    let called = |property: &&Property| property.id.eq_ignore_ascii_case(what);
-    if let Some(goal) = REACHABLE.iter().find(called) {
-        return tell_goal(goal);
-    }
-    let breaks = |defect: &&Defect| defect.breaks.eq_ignore_ascii_case(what);
-    let mut defects: Vec<&Defect> = DEFECTS.iter().filter(breaks).collect();
-    defects.extend(Defect::called(what));
-    if defects.is_empty() {
-        eprintln!("lockspace: nothing to trace is called {what:?}.");
-        list(&mut io::stderr().lock())?;
-        return Ok(ExitCode::from(FAILED));
-    }
-    for defect in defects {
-        if !tell_defect(defect)? {
+    let tales = match tales(what) {
+        Ok(tales) if tales.is_empty() => {
+            eprintln!("lockspace: nothing to trace is called {what:?}.");
+            list(&mut io::stderr().lock())?;
+            return Ok(ExitCode::from(FAILED));
+        }
+        Ok(tales) => tales,
+        Err(missing) => {
+            eprintln!("lockspace: {missing}");
             return Ok(ExitCode::from(DEVIATES));
         }
+    };
+    if let Some(html) = &args.html {
+        picture::of_stories(html, &format!("lockspace trace {what}"), &drawn(&tales))?;
+    }
+    let mut out = stdout().lock();
+    if args.json {
+        writeln!(out, "{:#}", tales.iter().map(as_json).collect::<Value>())?;
+    } else {
+        tales.iter().try_for_each(|tale| tell(&mut out, tale))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell_defect(defect: &Defect) -> io::Result<bool> {
-    let Some(story) = defect.story() else {
-        eprintln!("lockspace: {} is not refuted", defect.name);
-        return Ok(false);
-    };
-    let mut out = stdout().lock();
-    writeln!(out, "{}\n\n{}\n", defect.name, defect.fault)?;
-    writeln!(out, "{story}\n{}\n", defect.lesson)?;
-    Ok(true)
+/// What there is to tell about a goal, a property or a defect; or what is missing that should be there.
+fn tales(what: &str) -> Result<Vec<Tale>, String> {
+    let called = |property: &&Property| property.id.eq_ignore_ascii_case(what);
+    if let Some(goal) = REACHABLE.iter().find(called) {
+        let story = witness::called(goal.id).ok_or(format!("{} is not reached", goal.id))?;
+        let before = format!("{}: {}", goal.name, goal.sentence);
+        return Ok(vec![Tale { name: goal.id, before, story, after: "" }]);
+    }
+    let breaks = |defect: &&Defect| defect.breaks.eq_ignore_ascii_case(what);
+    let defects = DEFECTS.iter().filter(breaks).chain(Defect::called(what));
+    defects.map(of_defect).collect()
 }
 
-fn tell_goal(goal: &Property) -> io::Result<ExitCode> {
-    let Some(story) = witness::called(goal.id) else {
-        eprintln!("lockspace: {} is not reached", goal.id);
-        return Ok(ExitCode::from(DEVIATES));
+fn of_defect(defect: &Defect) -> Result<Tale, String> {
+    let story = defect.story().ok_or(format!("{} is not refuted", defect.name))?;
+    Ok(Tale { name: defect.name, before: defect.fault.to_owned(), story, after: defect.lesson })
+}
+
+fn tell(out: &mut impl Write, tale: &Tale) -> io::Result<()> {
+    let Tale { name, before, story, after } = tale;
+    if after.is_empty() {
+        writeln!(out, "{name} {before}\n\n{story}")
+    } else {
+        writeln!(out, "{name}\n\n{before}\n\n{story}\n{after}\n")
+    }
+}
+
+fn drawn(tales: &[Tale]) -> Vec<Told<'_>> {
+    let told = tales.iter().map(|Tale { name, before, story, after }| {
+        let heading = name.replace('-', " ");
+        Told { heading, before, story, after }
+    });
+    told.collect()
+}
+
+fn as_json(tale: &Tale) -> Value {
+    let broken: Vec<&str> = tale.story.broken().iter().map(|index| BREAKABLE[index].id).collect();
+    let step = |step: &Step| {
+        let told = step.told().iter();
+        let told: Value =
+            told.map(|(whom, what)| json!({ "whom": whom.to_string(), "what": what })).collect();
+        let (who, to) = (step.who().to_string(), step.to().to_string());
+        json!({ "who": who, "to": to, "did": step.did(), "told": told })
     };
-    writeln!(stdout().lock(), "{} {}: {}\n\n{story}", goal.id, goal.name, goal.sentence)?;
-    Ok(ExitCode::SUCCESS)
+    json!({
+        "name": tale.name, "about": tale.before, "lesson": tale.after, "breaks": broken,
+        "steps": tale.story.steps().iter().map(step).collect::<Value>(), "ends": tale.story.ends(),
+    })
+}
+
+/// The properties that have stories of designs that break them.
+fn broken_properties() -> impl Iterator<Item = &'static Breakable> {
+    BREAKABLE.iter().filter(|property| DEFECTS.iter().any(|d| d.breaks == property.id))
 }
 
 fn list(out: &mut impl Write) -> io::Result<()> {
@@ -67,8 +129,7 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {:<36} {:<4} {}", defect.name, defect.breaks, defect.fault)?;
     }
     writeln!(out, "\nProperties, each with the stories of the designs that break it:")?;
-    let broken = |property: &&Breakable| DEFECTS.iter().any(|d| d.breaks == property.id);
-    for property in BREAKABLE.iter().filter(broken) {
+    for property in broken_properties() {
         writeln!(out, "  {:<36} {}", property.id, property.sentence)?;
     }
     writeln!(out, "\nWhat must be possible, each with a witness:")?;
@@ -76,4 +137,15 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {:<36} {}", goal.id, goal.sentence)?;
     }
     Ok(())
+}
+
+fn list_as_json() -> Value {
+    let defect = |d: &Defect| json!({ "name": d.name, "breaks": d.breaks, "about": d.fault });
+    let property = |p: &Breakable| json!({ "name": p.id, "about": p.sentence });
+    let goal = |goal: &Property| json!({ "name": goal.id, "about": goal.sentence });
+    json!({
+        "defects": DEFECTS.iter().map(defect).collect::<Value>(),
+        "properties": broken_properties().map(property).collect::<Value>(),
+        "goals": REACHABLE.iter().map(goal).collect::<Value>(),
+    })
 }

@@ -5,6 +5,7 @@ use lockspace_spec::{Outcomes, RequestId};
 use super::state::{NO_TOKEN, RED, Stage, State};
 use super::{Step, Stepwise};
 use crate::story::{self, Actor, Tell, acquire, how_it_stands, late};
+use crate::world::World;
 
 impl Tell for Stepwise {
     fn clients(&self) -> u16 {
@@ -15,6 +16,10 @@ impl Tell for Stepwise {
         let before = state.clone();
         let (_, told) = state.take(&self.algorithm, *step);
         tell(&before, *step, state, &told)
+    }
+
+    fn world<'s>(&self, state: &'s State) -> &'s World {
+        &state.world
     }
 
     fn how_it_stands(&self, state: &State) -> Vec<String> {

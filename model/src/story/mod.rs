@@ -10,9 +10,11 @@ use lockspace_spec::{Addressee, Answer, Outcome, Outcomes, RequestId};
 
 use crate::breakable::BREAKABLE;
 use crate::machine::{Ids, Machine, Next};
+use crate::world::{Doing, World};
 use words::outcome;
 
-pub(crate) use words::{Actor, Called, acquire, how_it_stands, late};
+pub use words::Actor;
+pub(crate) use words::{Called, acquire, how_it_stands, late};
 
 /// A machine whose paths can be told.
 pub trait Tell: Machine {
@@ -21,6 +23,9 @@ pub trait Tell: Machine {
 
     /// Takes `action` in `state`, and tells it.
     fn tell(&self, state: &mut Self::State, action: &Self::Action) -> Step;
+
+    /// The part of `state` that says what the clients were told.
+    fn world<'s>(&self, state: &'s Self::State) -> &'s World;
 
     /// Where everybody is in `state`.
     fn how_it_stands(&self, state: &Self::State) -> Vec<String>;
@@ -42,6 +47,7 @@ pub struct Step {
     to: Actor,
     did: String,
     told: Vec<(Actor, String)>,
+    leaves: Vec<Doing>,
 }
 
 impl Story {
@@ -55,7 +61,10 @@ impl Story {
                 Next::Sound { .. } => Ids::NONE,
                 Next::Broken(ids) => ids,
             };
-            steps.push(machine.tell(&mut state, action));
+            let mut step = machine.tell(&mut state, action);
+            let clients = machine.world(&state).clients.iter();
+            step.leaves = clients.map(|client| client.doing).collect();
+            steps.push(step);
         }
         Self { clients: machine.clients(), steps, ends: machine.how_it_stands(&state), broken }
     }
@@ -70,6 +79,24 @@ impl Story {
     #[must_use]
     pub const fn length(&self) -> usize {
         self.steps.len()
+    }
+
+    /// How many clients there are.
+    #[must_use]
+    pub const fn clients(&self) -> u16 {
+        self.clients
+    }
+
+    /// What happens, step by step.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Where everybody is in the end, in words.
+    #[must_use]
+    pub fn ends(&self) -> &[String] {
+        &self.ends
     }
 
     /// The text of a Mermaid sequence diagram.
@@ -149,15 +176,53 @@ impl Step {
             (Addressee::Request(request), what) => (Actor::Client(request), outcome(what)),
             (Addressee::Operator, what) => (Actor::Operator, outcome(what)),
         };
-        Self { who, to: Actor::Lockspace, did, told: told.iter().map(answer).collect() }
+        Self {
+            who,
+            to: Actor::Lockspace,
+            did,
+            told: told.iter().map(answer).collect(),
+            leaves: Vec::new(),
+        }
     }
 
     /// What `who` does to the resource behind the lock, and what it answers.
     pub(crate) fn at_resource(who: Actor, did: String, answer: String) -> Self {
-        Self { who, to: Actor::Resource, did, told: vec![(who, answer)] }
+        Self { who, to: Actor::Resource, did, told: vec![(who, answer)], leaves: Vec::new() }
     }
 
-    fn concerns(&self, actor: Actor) -> bool {
+    /// Who acts.
+    #[must_use]
+    pub const fn who(&self) -> Actor {
+        self.who
+    }
+
+    /// Upon what.
+    #[must_use]
+    pub const fn to(&self) -> Actor {
+        self.to
+    }
+
+    /// What is done, in words that follow the actor.
+    #[must_use]
+    pub fn did(&self) -> &str {
+        &self.did
+    }
+
+    /// Who is told what by it.
+    #[must_use]
+    pub fn told(&self) -> &[(Actor, String)] {
+        &self.told
+    }
+
+    /// What each client does after it, as far as the client was told.
+    #[must_use]
+    pub fn leaves(&self) -> &[Doing] {
+        &self.leaves
+    }
+
+    /// Whether it is about `actor` in any way.
+    #[must_use]
+    pub fn concerns(&self, actor: Actor) -> bool {
         self.who == actor || self.to == actor || self.told.iter().any(|(whom, _)| *whom == actor)
     }
 }

@@ -17,6 +17,10 @@ impl Tell for Plain {
         Step::new(who, did, &told)
     }
 
+    fn world<'s>(&self, world: &'s World) -> &'s World {
+        world
+    }
+
     fn how_it_stands(&self, world: &World) -> Vec<String> {
         how_it_stands(world)
     }

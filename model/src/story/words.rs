@@ -8,11 +8,16 @@ use crate::world::{Doing, World};
 
 /// Who or what acts, or is told something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Actor {
+pub enum Actor {
+    /// The client that makes its requests under this id.
     Client(RequestId),
+    /// The lockspace itself.
     Lockspace,
+    /// What the lock protects.
     Resource,
+    /// Whoever forces a release or shuts down.
     Operator,
+    /// A wait timeout, a lease or a grace.
     Timer,
 }
 
