@@ -3,18 +3,15 @@
 use std::fs::File;
 use std::io::{self, BufReader, Write, stdin, stdout};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use lockspace_history::{
     Budget, History, ReadError, Rejection, Summary, Undecided, Verdict, judge, judge_by_witness,
 };
 use serde_json::json;
 
-use crate::output::{DEVIATES, FAILED, coloured, grouped};
+use crate::exit::Exit;
+use crate::output::{coloured, grouped};
 use crate::picture;
-
-/// The status when the budget was spent first.
-const UNDECIDED: u8 = 3;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -34,13 +31,7 @@ pub(crate) struct Args {
     html: Option<PathBuf>,
 }
 
-pub(crate) const EXIT_STATUS: &str = "Exit status:
-  0  accepted: the specification allows this history
-  1  rejected: it does not
-  2  the file cannot be read, or is not a history
-  3  undecided: the budget was spent first; this is not a pass";
-
-pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let read = if args.file.as_os_str() == "-" {
         History::read(stdin().lock())
     } else {
@@ -52,7 +43,7 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
         Ok(history) => history,
         Err(error) => {
             eprintln!("lockspace: {}: {error}", args.file.display());
-            return Ok(ExitCode::from(FAILED));
+            return Ok(Exit::Failed);
         }
     };
     let verdict = if args.no_search {
@@ -70,9 +61,9 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
         tell(&mut out, &verdict)?;
     }
     Ok(match verdict {
-        Verdict::Accepted(_) => ExitCode::SUCCESS,
-        Verdict::Rejected(_) => ExitCode::from(DEVIATES),
-        Verdict::Undecided(_) => ExitCode::from(UNDECIDED),
+        Verdict::Accepted(_) => Exit::Done,
+        Verdict::Rejected(_) => Exit::Deviates,
+        Verdict::Undecided(_) => Exit::Undecided,
     })
 }
 

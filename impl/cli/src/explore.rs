@@ -2,11 +2,12 @@
 
 use std::io::{self, Write, stdout};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::ExitCode;
 
 use lockspace_model::manifest::Manifest;
 
-use crate::output::FAILED;
+use serde_json::json;
+
+use crate::exit::Exit;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -15,25 +16,34 @@ pub(crate) struct Args {
     /// The port on the loopback address; with 0 a free one is found
     #[arg(long, default_value_t = 3000)]
     port: u16,
+    /// Says where it is served as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let manifest = Manifest::read();
     let Some(run) = manifest.run.iter().find(|run| run.name == args.model) else {
         eprintln!("lockspace: no model is called {:?}. There are:", args.model);
         for run in &manifest.run {
             eprintln!("  {:<28} {}", run.name, run.bounds());
         }
-        return Ok(ExitCode::from(FAILED));
+        return Ok(Exit::Failed);
     };
     let address = free_address(args.port)?;
     let mut out = stdout().lock();
-    writeln!(out, "{} ({})", run.name, run.bounds())?;
-    writeln!(out, "Explorer: http://{address}/   (Ctrl-C ends it)")?;
+    let (name, bounds) = (&run.name, run.bounds());
+    if args.json {
+        let url = format!("http://{address}/");
+        writeln!(out, "{}", json!({ "model": name, "bounds": bounds, "url": url }))?;
+    } else {
+        writeln!(out, "{name} ({bounds})")?;
+        writeln!(out, "Explorer: http://{address}/   (Ctrl-C ends it)")?;
+    }
     out.flush()?;
     drop(out);
     run.machine().serve(run.goals(), address);
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
 /// The address to serve at. The Explorer binds it itself and panics if it cannot, so it is tried

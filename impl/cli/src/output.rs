@@ -1,23 +1,19 @@
-//! What all subcommands share about output: colour, exit status, and readers that go away.
+//! What all subcommands share about output: colour, numbers, and readers that go away.
 
 use std::env;
 use std::io::{self, IsTerminal, stdout};
 use std::process::ExitCode;
 
-/// The status when something is not as it must be.
-pub(crate) const DEVIATES: u8 = 1;
-
-/// The status when the command was not understood or could not be carried out, as clap has it.
-pub(crate) const FAILED: u8 = 2;
+use crate::exit::Exit;
 
 /// The exit status of a subcommand. That nobody reads on (`lockspace trace | head`) is no error.
-pub(crate) fn exit(done: io::Result<ExitCode>) -> ExitCode {
+pub(crate) fn exit(done: io::Result<Exit>) -> ExitCode {
     match done {
-        Ok(status) => status,
+        Ok(exit) => exit.into(),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lockspace: {error}");
-            ExitCode::from(FAILED)
+            Exit::Failed.into()
         }
     }
 }

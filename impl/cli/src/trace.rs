@@ -2,7 +2,6 @@
 
 use std::io::{self, Write, stdout};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use lockspace_model::breakable::{BREAKABLE, Breakable};
 use lockspace_model::defects::{DEFECTS, Defect};
@@ -11,7 +10,7 @@ use lockspace_model::witness;
 use lockspace_spec::{Property, REACHABLE};
 use serde_json::{Value, json};
 
-use crate::output::{DEVIATES, FAILED};
+use crate::exit::Exit;
 use crate::picture::{self, Told};
 
 #[derive(clap::Args)]
@@ -34,7 +33,7 @@ struct Tale {
     after: &'static str,
 }
 
-pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let Some(what) = args.what.as_deref() else {
         let mut out = stdout().lock();
         if args.json {
@@ -42,18 +41,18 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
         } else {
             list(&mut out)?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Done);
     };
     let tales = match tales(what) {
         Ok(tales) if tales.is_empty() => {
             eprintln!("lockspace: nothing to trace is called {what:?}.");
             list(&mut io::stderr().lock())?;
-            return Ok(ExitCode::from(FAILED));
+            return Ok(Exit::Failed);
         }
         Ok(tales) => tales,
         Err(missing) => {
             eprintln!("lockspace: {missing}");
-            return Ok(ExitCode::from(DEVIATES));
+            return Ok(Exit::Deviates);
         }
     };
     if let Some(html) = &args.html {
@@ -65,7 +64,7 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     } else {
         tales.iter().try_for_each(|tale| tell(&mut out, tale))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
 /// What there is to tell about a goal, a property or a defect; or what is missing that should be there.

@@ -1,7 +1,6 @@
 //! `lockspace verify`: every run of the manifest, progress, and the faulty designs.
 
 use std::io::{self, Write, stdout};
-use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,8 @@ use lockspace_model::verify::{Verified, refute_all, verify};
 use lockspace_spec::{REACHABLE, SAFETY};
 use serde::Serialize;
 
-use crate::output::{DEVIATES, coloured, grouped};
+use crate::exit::Exit;
+use crate::output::{coloured, grouped};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -71,7 +71,7 @@ struct DefectReport {
     problem: Option<String>,
 }
 
-pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let level = if args.full { Level::Full } else { Level::Quick };
     let manifest = Manifest::read();
     let only = args.only.as_deref().unwrap_or_default();
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
     } else {
         report.summary()?;
     }
-    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::from(DEVIATES) })
+    Ok(if report.passed { Exit::Done } else { Exit::Deviates })
 }
 
 impl RunReport {

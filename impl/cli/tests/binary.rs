@@ -139,3 +139,15 @@ fn explore_prints_an_address_and_serves_the_model_there() {
     assert!(answer.contains("\"properties\""), "{answer}");
     assert!(answer.contains("S10") && answer.contains("R1"), "{answer}");
 }
+
+#[test]
+fn trace_says_the_same_as_json() {
+    let list: serde_json::Value =
+        serde_json::from_slice(&output(&["trace", "--json"]).stdout).expect("it is JSON");
+    assert_eq!(list["defects"].as_array().map(Vec::len), Some(DEFECTS.len()));
+    let stories: serde_json::Value =
+        serde_json::from_slice(&output(&["trace", "lost-wake-up", "--json"]).stdout)
+            .expect("it is JSON");
+    assert_eq!(stories[0]["breaks"], serde_json::json!(["S7"]));
+    assert_eq!(stories[0]["steps"][2]["did"], "releases token 1");
+}

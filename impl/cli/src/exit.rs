@@ -1,0 +1,72 @@
+//! How the command ends: every exit status, in one place. `docs/cli.md` has the same table; a test compares.
+
+use std::process::ExitCode;
+
+/// An exit status of this command's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, and all is well.
+    Done,
+    /// Something is not as it must be, or is not there.
+    Deviates,
+    /// Not understood, or could not be carried out; as clap has it.
+    Failed,
+    /// The budget was spent before there was a verdict.
+    Undecided,
+}
+
+impl Exit {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Self; 4] = [Self::Done, Self::Deviates, Self::Failed, Self::Undecided];
+
+    /// The number.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Deviates => 1,
+            Self::Failed => 2,
+            Self::Undecided => 3,
+        }
+    }
+
+    /// What it says.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, and all is well; a history is accepted",
+            Self::Deviates => {
+                "not as it must be: a run deviates, a defect is not refuted, a history is rejected"
+            }
+            Self::Failed => "the command was not understood, or could not be carried out",
+            Self::Undecided => {
+                "a history is undecided: the budget was spent first; this is not a pass"
+            }
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// What `--help` says of those in `exits`.
+pub(crate) fn explained(exits: &[Exit]) -> String {
+    let line = |exit: &Exit| format!("{:>5}  {}\n", exit.code(), exit.meaning());
+    let lines: String = exits.iter().map(line).collect();
+    format!("Exit status:\n{lines}\nWith NO_COLOR set, nothing is coloured.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn every_exit_status_stands_in_the_documents() {
+        let document = include_str!("../../../docs/cli.md");
+        for exit in Exit::ALL {
+            let row = format!("| {} | {} |", exit.code(), exit.meaning());
+            assert!(document.contains(&row), "{row}");
+        }
+    }
+}

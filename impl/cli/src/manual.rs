@@ -1,0 +1,40 @@
+//! `lockspace completions` and `lockspace man`: what shells and `man` need, made from the command line's
+//! own description, so that it says what the command does.
+
+use std::io::{self, Write, stdout};
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::Cli;
+use crate::exit::Exit;
+
+#[derive(clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell
+    shell: Shell,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ManArgs {
+    /// Writes lockspace.1 and a page for each subcommand into this folder
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn completions(args: &CompletionsArgs) -> io::Result<Exit> {
+    // Made as a whole first: the generator panics where writing fails, as it does if nobody reads on.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "lockspace", &mut script);
+    stdout().lock().write_all(&script)?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn man(args: &ManArgs) -> io::Result<Exit> {
+    match &args.out {
+        Some(folder) => clap_mangen::generate_to(Cli::command(), folder)?,
+        None => clap_mangen::Man::new(Cli::command()).render(&mut stdout().lock())?,
+    }
+    Ok(Exit::Done)
+}
