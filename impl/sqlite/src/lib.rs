@@ -33,7 +33,7 @@
 //! | | [`Synchronous::Full`] (default) | [`Synchronous::Normal`] |
 //! |---|---|---|
 //! | `kill -9` of any process, at any moment | every swap that was answered | the same |
-//! | power loss, crash of the system | every swap that was answered, if the disk does what it says | the last ones may be undone |
+//! | power loss | every swap that was answered, if the disk does what it says | the last may be undone |
 //!
 //! A swap that is undone was of a process that the same power loss ended, so nobody relies upon it any
 //! more. But its token may be known to a resource elsewhere. Versions are therefore not counted from one:

@@ -1,0 +1,97 @@
+//! Points 5 and 6 of the contract: what fails says whether it was done, and whoever is dropped or cut off
+//! leaves the store usable.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use lockspace::store::Store;
+use tokio::task::JoinSet;
+
+use super::{CROWD, Looked, again, agree, load, soon, swap, version_again};
+use crate::client::Client;
+use crate::{Harness, NotOffered, judge};
+
+pub(crate) async fn an_error_says_whether_it_was_done<H: Harness>(place: H) -> Looked {
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut clients = JoinSet::new();
+    for number in 0..CROWD {
+        let mut client = Client::new(place.open().await, number, seed);
+        let stopped = stopped.clone();
+        clients.spawn(async move {
+            while !*stopped.borrow() {
+                client.step(&["a", "b"]).await;
+                tokio::task::yield_now().await;
+            }
+            client
+        });
+    }
+    let disturbed = async {
+        for _ in 0..10 {
+            place.disturb().await?;
+        }
+        Ok::<_, NotOffered>(())
+    };
+    let disturbed = soon("ten disturbances", disturbed).await;
+    let _ = stop.send(true);
+    let clients = soon("all clients", clients.join_all()).await;
+    disturbed?;
+    // What stands there at the end counts as seen.
+    let mut last = Client::new(place.open().await, CROWD, seed);
+    for key in ["a", "b"] {
+        last.load(key).await;
+    }
+    let seen: Vec<_> = clients.into_iter().chain([last]).flat_map(|client| client.seen).collect();
+    agree(judge::swaps(&seen))
+}
+
+/// Polls it so many times, each time when it asks to be, and drops it.
+async fn polled(times: usize, future: impl Future) {
+    let mut left = times;
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        if left == 0 || future.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+pub(crate) async fn a_dropped_call_leaves_the_store_usable<H: Harness>(place: H) -> Looked {
+    let (store, other) = (place.open().await, place.open().await);
+    let known = swap(&store, "k", None, Some(b"row")).await;
+    for times in (0..5).cycle().take(50) {
+        soon("a dropped load", polled(times, store.load("k"))).await;
+        soon("a dropped scan", polled(times, store.scan(""))).await;
+        soon("a dropped watch", polled(times.min(1), store.watch("k", Some(known)))).await;
+        let before = load(&store, "k").await.expect("it is never removed").0;
+        soon("a dropped swap", polled(times, store.swap("k", Some(before), Some(b"late")))).await;
+        // Whatever becomes of it: it may do what it said to this version of the row, and to no other.
+        let after = loop {
+            let now = load(&other, "k").await.expect("it is never removed").0;
+            let swapped = soon("a swap", other.swap("k", Some(now), Some(b"next"))).await;
+            if let lockspace::store::Swap::Swapped(version) = swapped.expect("it is usable") {
+                break version;
+            }
+        };
+        assert_eq!(load(&store, "k").await, Some((after, b"next".to_vec())), "dropped, and late");
+    }
+    Ok(())
+}
+
+/// One that was open all the time, and one that is opened afterwards.
+pub(crate) async fn the_store_is_usable_after_a_restart<H: Harness>(place: H) -> Looked {
+    let old = place.open().await;
+    swap(&old, "old", None, Some(b"row")).await;
+    soon("a restart", place.restart()).await?;
+    let version = version_again(&old, "old").await.expect("an orderly restart loses nothing");
+    swap(&old, "old", Some(version), None).await;
+    let new = place.open().await;
+    assert!(again("a scan", || new.scan("")).await.is_empty());
+    swap(&new, "new", None, Some(b"row")).await;
+    Ok(())
+}

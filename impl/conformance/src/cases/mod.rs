@@ -1,0 +1,118 @@
+//! The cases. Each is one function of the name that its test has, and panics with what is wrong.
+
+mod failures;
+mod promises;
+mod reads;
+mod swap;
+mod versions;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use lockspace::store::{Capabilities, Store, StoreError, Swap, Version};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::client::{Client, Seen};
+use crate::{Harness, NotOffered};
+
+/// Why a case has not looked.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    NotOffered(&'static str),
+    NotClaimed,
+}
+
+impl From<NotOffered> for Stop {
+    fn from(what: NotOffered) -> Self {
+        Self::NotOffered(what.0)
+    }
+}
+
+/// What a case has come to: nothing is wrong, or it has not looked.
+pub(crate) type Looked = Result<(), Stop>;
+
+crate::__each_case! { __table }
+
+/// What should happen soon has not happened for good after this time.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Clients of a crowd.
+const CROWD: usize = 6;
+
+/// Goes on if the store claims this.
+fn claimed(store: &impl Store, what: impl Fn(Capabilities) -> bool) -> Looked {
+    if what(store.capabilities()) { Ok(()) } else { Err(Stop::NotClaimed) }
+}
+
+/// Waits for something that should happen soon.
+async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
+    let happened = timeout(SOON, happens).await;
+    happened.unwrap_or_else(|_| panic!("{what}: not within {SOON:?}"))
+}
+
+/// A swap that nobody disputes.
+async fn swap(
+    store: &impl Store,
+    key: &str,
+    expected: Option<Version>,
+    new: Option<&[u8]>,
+) -> Version {
+    match soon("a swap", store.swap(key, expected, new)).await {
+        Ok(Swap::Swapped(version)) => version,
+        other => panic!("a swap of {key:?} from {expected:?}, undisputed, ended with {other:?}"),
+    }
+}
+
+/// A swap that must meet a conflict.
+async fn conflict(store: &impl Store, key: &str, expected: Option<Version>, new: Option<&[u8]>) {
+    let ended = soon("a swap", store.swap(key, expected, new)).await;
+    assert!(matches!(ended, Ok(Swap::Conflict)), "{key:?} is not {expected:?}: {ended:?}");
+}
+
+async fn load(store: &impl Store, key: &str) -> Option<(Version, Vec<u8>)> {
+    soon("a load", store.load(key)).await.unwrap_or_else(|error| panic!("a load failed: {error:?}"))
+}
+
+/// The version of a row, from a store that was disturbed and must come back.
+async fn version_again(store: &impl Store, key: &str) -> Option<Version> {
+    again("a load", || store.load(key)).await.map(|(version, _)| version)
+}
+
+/// Calls again until the store answers, as it must soon.
+async fn again<T, F>(what: &str, call: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let limit = Instant::now() + SOON;
+    loop {
+        match soon(what, call()).await {
+            Ok(done) => return done,
+            Err(error) => assert!(Instant::now() < limit, "{what} still fails: {error:?}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// So many clients make so many steps each, at the same time. What they have seen.
+async fn crowd<H: Harness>(place: &H, keys: &'static [&'static str], steps: usize) -> Vec<Seen> {
+    let mut clients = JoinSet::new();
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    for number in 0..CROWD {
+        let mut client = Client::new(place.open().await, number, seed);
+        clients.spawn(async move {
+            for _ in 0..steps {
+                client.step(keys).await;
+            }
+            client.seen
+        });
+    }
+    clients.join_all().await.concat()
+}
+
+/// Fails with what is wrong.
+fn agree(judged: Result<(), String>) -> Looked {
+    judged.unwrap_or_else(|fault| panic!("{fault}"));
+    Ok(())
+}

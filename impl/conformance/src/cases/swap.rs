@@ -1,0 +1,67 @@
+//! Point 1 of the contract: what a swap does, alone and among many.
+
+use super::{Looked, agree, conflict, crowd, load, swap};
+use crate::{Harness, judge};
+
+pub(crate) async fn a_swap_does_what_it_says<H: Harness>(place: H) -> Looked {
+    let (here, there) = (place.open().await, place.open().await);
+    assert_eq!(load(&there, "k").await, None, "the place is not empty");
+    let first = swap(&here, "k", None, Some(b"one")).await;
+    conflict(&there, "k", None, Some(b"no")).await;
+    let second = swap(&there, "k", Some(first), Some(b"two")).await;
+    conflict(&here, "k", Some(first), Some(b"no")).await;
+    conflict(&here, "k", Some(first), None).await;
+    conflict(&here, "k", None, Some(b"no")).await;
+    assert_eq!(
+        load(&here, "k").await,
+        Some((second, b"two".to_vec())),
+        "a conflict changes nothing"
+    );
+    let third = swap(&here, "k", Some(second), None).await;
+    assert_eq!(load(&there, "k").await, None, "it was removed");
+    conflict(&there, "k", Some(second), Some(b"no")).await;
+    conflict(&there, "k", Some(third), Some(b"no")).await;
+    swap(&there, "k", None, Some(b"three")).await;
+    Ok(())
+}
+
+/// What a swap said to have done is there: this version, these bytes, and nothing came after it.
+pub(crate) async fn a_swap_is_done_once<H: Harness>(place: H) -> Looked {
+    let store = place.open().await;
+    let mut known = None;
+    for round in 0..50 {
+        let bytes = format!("round {round}").into_bytes();
+        let version = swap(&store, "k", known, Some(&bytes)).await;
+        assert_eq!(load(&store, "k").await, Some((version, bytes)), "after the swap {version}");
+        known = Some(version);
+    }
+    Ok(())
+}
+
+pub(crate) async fn any_bytes_under_any_key_come_back<H: Harness>(place: H) -> Looked {
+    let store = place.open().await;
+    let long = format!("lock/{}", "n".repeat(295));
+    let keys =
+        ["lock/a", "lock/A", "lock/a ", "lock/ä", "lock/a%", "lock/a'\"\\", "lock/a/b", &long];
+    let all: Vec<u8> = (0..=255).collect();
+    let contents = [&b""[..], &b"\0"[..], &all, &all.repeat(256)];
+    for (at, key) in keys.iter().enumerate() {
+        let mut known = None;
+        for (turn, bytes) in contents.iter().enumerate() {
+            known = Some(swap(&store, key, known, Some(bytes)).await);
+            let row = load(&store, key).await;
+            let same = row.is_some_and(|row| Some(row.0) == known && row.1 == *bytes);
+            assert!(same, "the {turn}th content of {key:?} does not come back");
+        }
+        let others = keys[..at].iter();
+        for other in others {
+            let (_, bytes) = load(&store, other).await.expect("it was written");
+            assert!(bytes == contents[3], "{other:?} was changed with {key:?}");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn swaps_of_many_are_linearizable<H: Harness>(place: H) -> Looked {
+    agree(judge::swaps(&crowd(&place, &["a", "b"], 60).await))
+}

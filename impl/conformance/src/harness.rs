@@ -1,0 +1,52 @@
+//! What a store's author writes: how to get at the store, and what may be done to it.
+
+use std::future::{Future, ready};
+
+use lockspace::store::Store;
+
+/// The place where one case happens: a namespace that is new, empty and used by nothing else, on a server
+/// that the harness may kill. It is made for each case anew; what it has begun, its drop should end.
+///
+/// Cases run at the same time, unless the test's runner is told otherwise.
+pub trait Harness: Sized + Send + Sync + 'static {
+    /// What the report calls the store.
+    const NAME: &str;
+
+    /// The store that is judged.
+    type Store: Store;
+
+    /// Makes a new place.
+    fn start() -> impl Future<Output = Result<Self, NotRun>> + Send;
+
+    /// Opens the store in this place, as a process of its own would: what two of them share, they share
+    /// through the server.
+    ///
+    /// # Panics
+    /// If it cannot be opened: the case has failed.
+    fn open(&self) -> impl Future<Output = Self::Store> + Send;
+
+    /// Stops the server in an orderly way and starts it again with its data. Returns when it serves. A
+    /// store without a server has nothing to do here: all that had it open have closed it.
+    fn restart(&self) -> impl Future<Output = Result<(), NotOffered>> + Send {
+        ready(Err(NotOffered("a restart")))
+    }
+
+    /// Kills the server as `SIGKILL` does and starts it again with its data. Returns when it serves.
+    fn kill(&self) -> impl Future<Output = Result<(), NotOffered>> + Send {
+        ready(Err(NotOffered("a kill")))
+    }
+
+    /// Has some of the calls that are under way now fail, before or after they had their effect: cuts the
+    /// connections, say.
+    fn disturb(&self) -> impl Future<Output = Result<(), NotOffered>> + Send {
+        ready(Err(NotOffered("a disturbance")))
+    }
+}
+
+/// Why no case can run: what is missing on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotRun(pub String);
+
+/// What a case would need and the harness does not offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotOffered(pub &'static str);

@@ -1,0 +1,95 @@
+//! Running a case: a place, a runtime, a limit, a verdict.
+
+use std::any::Any;
+use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::time::timeout;
+
+use crate::cases::{CASES, Stop, look};
+use crate::{Harness, NotRun, Report, Verdict};
+
+/// What hangs is refuted after this time. Cases take seconds, on a busy machine too.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Looks at all cases, one after the other.
+///
+/// # Panics
+/// If a runtime cannot be had. What a case panics with is its verdict.
+#[must_use]
+pub fn run<H: Harness>() -> Report {
+    let mut report = Report::new(H::NAME);
+    for name in CASES {
+        report.note(name, judge::<H>(name));
+    }
+    report
+}
+
+/// One case, as a test: fails if the store is refuted.
+///
+/// # Panics
+/// If it is.
+#[doc(hidden)]
+pub fn test<H: Harness>(name: &'static str) {
+    let verdict = judge::<H>(name);
+    eprintln!("{}: {name}: {verdict}", H::NAME);
+    keep::<H>(name, verdict.clone());
+    assert!(!matches!(verdict, Verdict::Refuted(_)), "{verdict}");
+}
+
+/// Writes the report anew, if somebody wants it.
+fn keep<H: Harness>(name: &'static str, verdict: Verdict) {
+    static REPORTS: Mutex<Vec<Report>> = Mutex::new(Vec::new());
+    let Some(folder) = std::env::var_os("LOCKSPACE_CONFORMANCE_REPORT") else {
+        return;
+    };
+    let mut reports = REPORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mine = match reports.iter().position(|report| report.store() == H::NAME) {
+        Some(at) => &mut reports[at],
+        None => {
+            reports.push(Report::new(H::NAME));
+            reports.last_mut().expect("it was just put there")
+        }
+    };
+    mine.note(name, verdict);
+    mine.write(folder.as_ref()).expect("the report can be written");
+}
+
+/// In a thread, so that whatever a case panics with is a verdict and nothing of it lives on.
+fn judge<H: Harness>(name: &'static str) -> Verdict {
+    let thread = thread::Builder::new().name(name.into()).spawn(move || {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+        let runtime = runtime.expect("a runtime can be had");
+        let verdict = runtime.block_on(async { timeout(LIMIT, one::<H>(name)).await });
+        // A store that hangs must not have the case hang.
+        runtime.shutdown_background();
+        verdict.unwrap_or_else(|_| Verdict::Refuted(format!("not done within {LIMIT:?}")))
+    });
+    let ended = thread.expect("a thread can be started").join();
+    ended.unwrap_or_else(|panic| Verdict::Refuted(words(panic)))
+}
+
+async fn one<H: Harness>(name: &str) -> Verdict {
+    let place = match H::start().await {
+        Ok(place) => place,
+        Err(NotRun(why)) => return Verdict::NotRun(why),
+    };
+    match look(name, place).await {
+        Ok(()) => Verdict::Proved,
+        Err(Stop::NotOffered(what)) => {
+            Verdict::ClaimedNotProved(format!("the harness does not offer {what}"))
+        }
+        Err(Stop::NotClaimed) => Verdict::NotClaimed,
+    }
+}
+
+fn words(panic: Box<dyn Any + Send>) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    match said.or_else(|| panic.downcast_ref::<&str>().copied()) {
+        Some(said) => said.into(),
+        None => resume_unwind(panic),
+    }
+}

@@ -1,0 +1,67 @@
+//! The one list of all cases, and the tests and the table that are made of it.
+
+/// Hands the list of all cases to another macro of this package. The one place where cases are named.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_case {
+    ($then:ident $($args:tt)*) => {
+        $crate::$then! { ($($args)*)
+            swap::a_swap_does_what_it_says,
+            swap::a_swap_is_done_once,
+            swap::any_bytes_under_any_key_come_back,
+            swap::swaps_of_many_are_linearizable,
+            versions::versions_grow_over_all_keys,
+            versions::versions_grow_over_deletes,
+            versions::versions_grow_over_a_reopening,
+            versions::versions_grow_over_a_restart,
+            versions::versions_grow_over_a_kill,
+            reads::a_load_sees_the_latest_swap,
+            reads::a_scan_shows_every_row_that_stays,
+            reads::a_prefix_is_no_pattern,
+            reads::namespaces_share_nothing,
+            failures::an_error_says_whether_it_was_done,
+            failures::a_dropped_call_leaves_the_store_usable,
+            failures::the_store_is_usable_after_a_restart,
+            promises::hints_come,
+            promises::what_was_answered_survives_a_kill,
+            promises::what_was_answered_survives_a_failover,
+        }
+    };
+}
+
+/// A test for each case, by its name: `suite!(Mine)`, where `Mine` is a [`Harness`](crate::Harness).
+/// They stand where the macro stands, so put it into a module of its own.
+#[macro_export]
+macro_rules! suite {
+    ($harness:ty) => {
+        $crate::__each_case! { __tests $harness }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    (($harness:ty) $($module:ident::$name:ident,)+) => {$(
+        #[test]
+        fn $name() {
+            $crate::test::<$harness>(stringify!($name));
+        }
+    )+};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __table {
+    (() $($module:ident::$name:ident,)+) => {
+        /// The names of all cases.
+        pub const CASES: &[&str] = &[$(stringify!($name)),+];
+
+        /// The case of this name, in a place of this kind.
+        pub(crate) async fn look<H: $crate::Harness>(name: &str, place: H) -> Looked {
+            match name {
+                $(stringify!($name) => $module::$name(place).await,)+
+                _ => panic!("no case is called {name}"),
+            }
+        }
+    };
+}

@@ -1,0 +1,284 @@
+//! A store in memory that keeps the contract, but for one [`Flaw`].
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
+use lockspace_conformance::{Harness, NotOffered, NotRun};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+/// What is wrong with a shelf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    Nothing,
+    SwapIsNotAtomic,
+    VersionsRestartWithTheRow,
+    VersionIsDrawnBeforeTheRowIsLocked,
+    KillLosesWrites,
+    KillLosesTheCounter,
+    LoadsAreStale,
+    SwapIsDoneTwice,
+    LostRepliesAreRetried,
+    UnknownIsCalledNotDone,
+    ScanEndsAfterAPage,
+    PrefixIsAPattern,
+    NamespacesAreShared,
+    DroppedCallsKeepTheirPlace,
+    HintsAreClaimed,
+}
+
+type Rows = BTreeMap<String, (Version, Vec<u8>)>;
+
+#[derive(Default)]
+struct Server {
+    last: u64,
+    rows: Rows,
+    /// What stale loads see, and what is left after a kill that loses writes.
+    copy: Rows,
+    swaps: u64,
+    /// How many calls are still to fail: every other one before it has its effect.
+    failing: u32,
+}
+
+/// A connection to the shelf.
+pub(crate) struct Shelf {
+    flaw: Flaw,
+    server: Arc<Mutex<Server>>,
+    changed: Arc<Notify>,
+    /// Calls of one connection that can be under way at once.
+    places: Semaphore,
+}
+
+/// At what point a call's connection fails.
+#[derive(PartialEq, Eq)]
+enum Fails {
+    Not,
+    Before,
+    After,
+}
+
+impl Shelf {
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap()
+    }
+
+    fn fails(&self) -> Fails {
+        let mut server = self.server();
+        if server.failing == 0 {
+            return Fails::Not;
+        }
+        server.failing -= 1;
+        if server.failing.is_multiple_of(2) { Fails::Before } else { Fails::After }
+    }
+
+    /// The network, and a place that a call needs. A call that is dropped gives it back; nearly always.
+    async fn travel(&self) {
+        let place = self.places.acquire().await.unwrap();
+        if self.flaw == Flaw::DroppedCallsKeepTheirPlace {
+            place.forget();
+            yield_now().await;
+            self.places.add_permits(1);
+        } else {
+            yield_now().await;
+        }
+    }
+
+    async fn apply(&self, key: &str, expected: Option<Version>, new: Option<&[u8]>) -> Swap {
+        let early = (self.flaw == Flaw::VersionIsDrawnBeforeTheRowIsLocked).then(|| {
+            let mut server = self.server();
+            server.last += 1;
+            server.last
+        });
+        if early.is_some() {
+            sleep(Duration::from_micros(fastrand::u64(..500))).await;
+        }
+        if self.flaw == Flaw::SwapIsNotAtomic {
+            if self.server().version(key) != expected {
+                return Swap::Conflict;
+            }
+            sleep(Duration::from_micros(fastrand::u64(..500))).await;
+        }
+        let mut server = self.server();
+        if server.version(key) != expected && self.flaw != Flaw::SwapIsNotAtomic {
+            return Swap::Conflict;
+        }
+        if server.swaps.is_multiple_of(5) {
+            server.copy = server.rows.clone();
+        }
+        let version = match (self.flaw, early) {
+            (_, Some(drawn)) => drawn,
+            (Flaw::VersionsRestartWithTheRow, _) => expected.map_or(0, |version| version.0) + 1,
+            _ => {
+                server.last += 1;
+                server.last
+            }
+        };
+        server.write(key, Version(version), new);
+        if self.flaw == Flaw::SwapIsDoneTwice {
+            server.last += 1;
+            let again = Version(server.last);
+            server.write(key, again, new);
+        }
+        drop(server);
+        self.changed.notify_waiters();
+        Swap::Swapped(Version(version))
+    }
+}
+
+impl Server {
+    fn version(&self, key: &str) -> Option<Version> {
+        self.rows.get(key).map(|(version, _)| *version)
+    }
+
+    fn write(&mut self, key: &str, version: Version, new: Option<&[u8]>) {
+        self.swaps += 1;
+        match new {
+            Some(bytes) => self.rows.insert(key.into(), (version, bytes.into())),
+            None => self.rows.remove(key),
+        };
+    }
+}
+
+impl Store for Shelf {
+    async fn load(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+        self.travel().await;
+        if self.fails() != Fails::Not {
+            return Err(StoreError::NotDone("cut off".into()));
+        }
+        let server = self.server();
+        let stale = self.flaw == Flaw::LoadsAreStale && !server.swaps.is_multiple_of(5);
+        let rows = if stale { &server.copy } else { &server.rows };
+        Ok(rows.get(key).cloned())
+    }
+
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<Version>,
+        new: Option<&[u8]>,
+    ) -> Result<Swap, StoreError> {
+        self.travel().await;
+        let fails = self.fails();
+        if fails == Fails::Before {
+            return Err(StoreError::NotDone("cut off".into()));
+        }
+        let swap = self.apply(key, expected, new).await;
+        match (fails, self.flaw) {
+            (Fails::After, Flaw::LostRepliesAreRetried) => Ok(self.apply(key, expected, new).await),
+            (Fails::After, Flaw::UnknownIsCalledNotDone) => {
+                Err(StoreError::NotDone("cut off".into()))
+            }
+            (Fails::After, _) => Err(StoreError::Unknown("cut off".into())),
+            _ => Ok(swap),
+        }
+    }
+
+    async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
+        self.travel().await;
+        let begins = |key: &str| match self.flaw {
+            // As in SQL's LIKE.
+            Flaw::PrefixIsAPattern => {
+                let same = |(pattern, c): (char, char)| pattern == '_' || pattern == c;
+                key.chars().count() >= prefix.chars().count()
+                    && prefix.chars().zip(key.chars()).all(same)
+            }
+            _ => key.starts_with(prefix),
+        };
+        let page = if self.flaw == Flaw::ScanEndsAfterAPage { 1_000 } else { usize::MAX };
+        let server = self.server();
+        let rows = server.rows.iter().filter(|(key, _)| begins(key)).take(page);
+        let row = |(key, (version, bytes)): (&String, &(Version, Vec<u8>))| Row {
+            key: key.clone(),
+            version: *version,
+            bytes: bytes.clone(),
+        };
+        Ok(rows.map(row).collect())
+    }
+
+    async fn watch(&self, key: &str, known: Option<Version>) {
+        if self.flaw == Flaw::HintsAreClaimed {
+            pending::<()>().await;
+        }
+        loop {
+            let changed = self.changed.notified();
+            if self.server().version(key) != known {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut promises = Capabilities::default();
+        promises.hints = true;
+        promises.durable = true;
+        promises
+    }
+}
+
+/// Which flaw, as a type.
+pub(crate) trait Has: Send + Sync + 'static {
+    const FLAW: Flaw;
+}
+
+/// A place on a shelf with this flaw.
+pub(crate) struct Place<F> {
+    server: Arc<Mutex<Server>>,
+    changed: Arc<Notify>,
+    flaw: PhantomData<F>,
+}
+
+impl<F: Has> Harness for Place<F> {
+    const NAME: &str = "a shelf";
+    type Store = Shelf;
+
+    async fn start() -> Result<Self, NotRun> {
+        static SHARED: Mutex<Option<Arc<Mutex<Server>>>> = Mutex::new(None);
+        let mut server = Arc::default();
+        if F::FLAW == Flaw::NamespacesAreShared {
+            // The first place of a case empties it, as if it were new.
+            let mut shared = SHARED.lock().unwrap();
+            match &*shared {
+                Some(there) if Arc::strong_count(there) > 1 => server = Arc::clone(there),
+                _ => *shared = Some(Arc::clone(&server)),
+            }
+        }
+        Ok(Self { server, changed: Arc::default(), flaw: PhantomData })
+    }
+
+    async fn open(&self) -> Shelf {
+        Shelf {
+            flaw: F::FLAW,
+            server: Arc::clone(&self.server),
+            changed: Arc::clone(&self.changed),
+            places: Semaphore::new(16),
+        }
+    }
+
+    async fn restart(&self) -> Result<(), NotOffered> {
+        Ok(())
+    }
+
+    async fn kill(&self) -> Result<(), NotOffered> {
+        let mut server = self.server.lock().unwrap();
+        match F::FLAW {
+            Flaw::KillLosesWrites => server.rows = server.copy.clone(),
+            Flaw::KillLosesTheCounter => server.last = 0,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn disturb(&self) -> Result<(), NotOffered> {
+        self.server.lock().unwrap().failing = 20;
+        while self.server.lock().unwrap().failing > 0 {
+            yield_now().await;
+        }
+        Ok(())
+    }
+}
