@@ -77,7 +77,7 @@ impl InProcess {
             }
             Move::Release { request } => match self.guard(request).release() {
                 Ok(()) => Reply::Released,
-                Err(lost) => Reply::Lost(lost.reason),
+                Err(lost) => Reply::Lost(lost.reason.into()),
             },
             Move::Drop { request } => {
                 drop(self.guard(request));
@@ -116,7 +116,7 @@ impl InProcess {
     fn renew(&self, request: RequestId, lease: Ms) -> Reply {
         match self.guards[&request].renew(Duration::from_millis(lease)) {
             Ok(()) => Reply::Renewed,
-            Err(RenewError::Lost(LostHold { reason, .. })) => Reply::Lost(reason),
+            Err(RenewError::Lost(LostHold { reason, .. })) => Reply::Lost(reason.into()),
             Err(error) => unreachable!("the lease has a length: {error}"),
         }
     }

@@ -17,6 +17,16 @@ impl Tick {
     /// The end of time: what has no end ends then. No timer is ever armed for it.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
+    /// The time since the clock started.
+    pub(crate) fn moment(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+
+    /// The moment that is so long after the clock started.
+    pub(crate) fn at(moment: Duration) -> Self {
+        Self(clamp(moment))
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -31,7 +41,7 @@ pub(crate) fn clamp(duration: Duration) -> u64 {
 }
 
 /// What time it is.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: Instant,
 }

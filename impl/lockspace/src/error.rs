@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use lockspace_spec::{FencingToken, Loss, Refusal};
+use lockspace_spec::{FencingToken, Refusal};
 
 use crate::name::{LockName, NameError};
+use crate::store::record::RecordError;
 
 /// Why an acquire did not get the lock. The request is over and has left nothing behind (S4, S5).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,28 @@ pub enum AcquireError {
         name: LockName,
         /// How long the request was ready to wait.
         wait_timeout: Duration,
+    },
+    /// The store could not be reached, and the wait timeout ended. Whether the name is free is not known.
+    #[error(
+        "{name:?} was not granted within the wait timeout of {wait_timeout:?}: the store could not be \
+         reached ({problem})"
+    )]
+    Unreachable {
+        /// The name.
+        name: LockName,
+        /// How long the request was ready to wait.
+        wait_timeout: Duration,
+        /// What the last call that failed said.
+        problem: String,
+    },
+    /// Something stands in the store for this name that cannot be read. It is left as it is: see who wrote
+    /// it, and remove it if nobody needs it.
+    #[error("the row \"lock/{name}\" cannot be read: {problem}")]
+    Unreadable {
+        /// The name.
+        name: LockName,
+        /// Why the row cannot be read.
+        problem: RecordError,
     },
     /// The lockspace is shutting down or has shut down. No later request will be granted.
     #[error("{name:?} is not granted: the lockspace is shutting down")]
@@ -74,9 +97,16 @@ impl AcquireError {
         match self {
             Self::Busy { .. } => Some(Refusal::Busy),
             Self::TimedOut { .. } => Some(Refusal::TimedOut),
+            Self::Unreachable { wait_timeout, .. } if *wait_timeout > Duration::ZERO => {
+                Some(Refusal::TimedOut)
+            }
             Self::ShuttingDown { .. } => Some(Refusal::ShuttingDown),
             Self::AtCapacity { .. } => Some(Refusal::AtCapacity),
-            Self::InvalidName(_) | Self::ZeroLease { .. } | Self::SelfWait { .. } => None,
+            Self::InvalidName(_)
+            | Self::ZeroLease { .. }
+            | Self::SelfWait { .. }
+            | Self::Unreachable { .. }
+            | Self::Unreadable { .. } => None,
         }
     }
 }
@@ -95,11 +125,52 @@ pub struct LostHold {
     pub reason: Loss,
 }
 
+/// Why a hold ended although its holder did not release it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Loss {
+    /// Its lease ended.
+    LeaseElapsed,
+    /// An operator force-released the name.
+    Forced,
+    /// A shutdown's grace ended.
+    Shutdown,
+    /// Over a store: the session that the hold belonged to has ended.
+    Session(SessionEnd),
+}
+
+/// Why the session of a lockspace over a store has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// It was not kept alive in time: the store could not be reached, or the process stood still.
+    Outage,
+    /// Its row was removed: by somebody to whom it seemed dead, or with everything else in the store.
+    Removed,
+    /// The store has lost what the session had written, or was restored from a copy.
+    StoreWentBack,
+}
+
+/// The word of the protocol. It knows no sessions: to those who watch one process, the name was taken away
+/// from outside.
+impl From<Loss> for lockspace_spec::Loss {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::LeaseElapsed => Self::LeaseElapsed,
+            Loss::Shutdown => Self::Shutdown,
+            Loss::Forced | Loss::Session(_) => Self::Forced,
+        }
+    }
+}
+
 fn because(reason: Loss) -> &'static str {
     match reason {
         Loss::LeaseElapsed => "its lease ended",
         Loss::Forced => "it was force-released",
         Loss::Shutdown => "the lockspace shut down and its grace ended",
+        Loss::Session(SessionEnd::Outage) => "the session was not kept alive in time",
+        Loss::Session(SessionEnd::Removed) => "the session was removed from the store",
+        Loss::Session(SessionEnd::StoreWentBack) => "the store has lost data",
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lockspace_spec::FencingToken;
 
 use crate::engine::{Effects, HoldKey, Released};
-use crate::error::{LostHold, RenewError};
+use crate::error::{Loss, LostHold, RenewError};
 use crate::name::LockName;
 use crate::record::{self, Taped};
 use crate::space::Shared;
@@ -189,7 +189,7 @@ impl<'a> Guard<'a> {
         Some(released)
     }
 
-    fn lost_hold(&self, name: LockName, reason: lockspace_spec::Loss) -> LostHold {
+    fn lost_hold(&self, name: LockName, reason: Loss) -> LostHold {
         LostHold { name, token: self.token, reason }
     }
 }

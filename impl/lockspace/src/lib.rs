@@ -34,8 +34,11 @@
 //! # What is not promised
 //! A lock cannot stop code that does not look: a holder whose hold was lost (its lease ended, an operator
 //! forced it, a shutdown revoked it) may run on until it next looks or yields. Where that matters, let the
-//! resource check the [fencing token](Guard::fencing_token). Locks are not reentrant. And this lockspace
-//! is one process's own.
+//! resource check the [fencing token](Guard::fencing_token). Locks are not reentrant.
+//!
+//! # Beyond one process
+//! [`LockSpace::new`] makes a lockspace of one process. [`LockSpace::open`] opens one that many processes
+//! share, over a [`store`].
 
 mod clock;
 mod engine;
@@ -59,9 +62,9 @@ mod sync;
 
 pub use engine::{
     Audit, Fault, HolderSnapshot, Latency, NameSnapshot, ShutdownReport, Snapshot, Stats,
-    WaiterSnapshot,
+    WaiterSnapshot, WantedSnapshot,
 };
-pub use error::{AcquireError, LostHold, RenewError, SectionError, WaitError};
+pub use error::{AcquireError, Loss, LostHold, RenewError, SectionError, SessionEnd, WaitError};
 pub use guard::{Guard, LostFuture};
 pub use health::{Health, HealthLimits, HealthReason};
 pub use name::{LockName, NameError};
@@ -73,4 +76,4 @@ pub use space::{Builder, LockSpace};
 #[doc(no_inline)]
 pub use lockspace_spec::history::Recorder;
 #[doc(no_inline)]
-pub use lockspace_spec::{FencingToken, Loss, Phase, Refusal};
+pub use lockspace_spec::{FencingToken, Phase, Refusal};

@@ -10,10 +10,11 @@ use std::fmt;
 use std::time::Duration;
 
 use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Return, Ticket, What};
-use lockspace_spec::{FencingToken, Grace, Lease, Loss, Wait};
+use lockspace_spec::{FencingToken, Grace, Lease, Wait};
 
 use crate::clock::Stopwatch;
 use crate::engine::{Acquired, Released};
+use crate::error::Loss;
 use crate::name::LockName;
 use crate::sync::{Arc, AtomicUsize, Ordering};
 
@@ -84,7 +85,7 @@ impl Tape {
     #[inline]
     pub(crate) fn lost(&self, request: Taped, why: Loss) {
         if let Some(running) = &self.0 {
-            running.tell(What::Lost(request.id(), why));
+            running.tell(What::Lost(request.id(), why.into()));
         }
     }
 
@@ -139,7 +140,7 @@ pub(crate) fn acquired(acquired: Acquired) -> Return {
     match acquired {
         Acquired::Granted(hold) => Return::Done(Done::Granted(Some(hold.token))),
         Acquired::Refused(refusal) => Return::NotDone(NotDone::Refused(refusal)),
-        Acquired::SelfWait => Return::NotDone(NotDone::RuledOut),
+        Acquired::SelfWait | Acquired::Failed(_) => Return::NotDone(NotDone::RuledOut),
         Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
     }
 }
@@ -159,7 +160,7 @@ pub(crate) fn release(request: Taped) -> Call {
 pub(crate) fn released(released: &Released) -> Return {
     match released {
         Released::Released => Return::Done(Done::Released(None)),
-        Released::Lost(_, why) => Return::NotDone(NotDone::Lost(*why)),
+        Released::Lost(_, why) => Return::NotDone(NotDone::Lost((*why).into())),
     }
 }
 
@@ -170,7 +171,7 @@ pub(crate) fn renew(request: Taped) -> Call {
 pub(crate) fn renewed(renewed: &Result<(), (LockName, Loss)>) -> Return {
     match renewed {
         Ok(()) => Return::Done(Done::Renewed),
-        Err((_, why)) => Return::NotDone(NotDone::Lost(*why)),
+        Err((_, why)) => Return::NotDone(NotDone::Lost((*why).into())),
     }
 }
 

@@ -7,8 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use lockspace_spec::Refusal;
+
 use crate::clock::{self, clamp};
-use crate::engine::{Acquired, Ask, Patience, WaitKey};
+use crate::engine::{Acquired, Ask, Failure, Patience, WaitKey};
 use crate::error::AcquireError;
 use crate::guard::Guard;
 use crate::name::LockName;
@@ -86,14 +88,25 @@ impl<'s, 'n> Acquire<'s, 'n> {
 
     /// Acquires the name if it is free, and otherwise gives up at once, whatever the wait timeout.
     ///
+    /// Over a store, a name that nobody here holds or waits for is asked of the store once, and the thread
+    /// blocks for that answer as in [`blocking`](Self::blocking). Await a
+    /// [`wait_timeout`](Self::wait_timeout) of zero to do the same as a task.
+    ///
     /// # Errors
     /// [`AcquireError::Busy`] if the name is held, and whatever else rules the request out.
-    pub fn try_now(self) -> Result<Guard<'s>, AcquireError> {
+    ///
+    /// # Panics
+    /// Over a store, as [`blocking`](Self::blocking).
+    pub fn try_now(mut self) -> Result<Guard<'s>, AcquireError> {
+        if self.space.over_a_store() {
+            self.wait_timeout = Some(Duration::ZERO);
+            return self.blocking();
+        }
         let call = match self.take_free(Some(Duration::ZERO)) {
             Ok(guard) => return Ok(guard),
             Err(call) => call,
         };
-        self.answer(self.ask(Patience::No, None)?, call)
+        self.answer(self.ask(Patience::No { waker: Waker::noop() }, None)?, call)
     }
 
     /// Waits as a thread does, without a runtime.
@@ -114,14 +127,16 @@ impl<'s, 'n> Acquire<'s, 'n> {
             // The thread keeps its own time: as far as the engine knows, it waits without a limit.
             let patience = match self.patience(waker) {
                 Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
-                Patience::No => Patience::No,
+                at_once @ Patience::No { .. } => at_once,
             };
             let mut waiting = match self.ask(patience, owner)? {
                 Acquired::Queued(key) => Waiting::new(self.space, key, call),
                 acquired => return self.answer(acquired, call),
             };
             runtime::assert_may_block();
-            let deadline = self.wait_timeout.and_then(clock::deadline);
+            // Whoever does not wait is not in the queue, or only until the store has answered.
+            let limit = self.wait_timeout.filter(|limit| !limit.is_zero());
+            let deadline = limit.and_then(clock::deadline);
             loop {
                 if let Poll::Ready(acquired) = waiting.poll(waker) {
                     return self.answer(acquired, waiting.call);
@@ -147,7 +162,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
 
     fn patience<'w>(&self, waker: &'w Waker) -> Patience<'w> {
         match self.wait_timeout {
-            Some(Duration::ZERO) => Patience::No,
+            Some(Duration::ZERO) => Patience::No { waker },
             wait => Patience::Queue { waker, wait: wait.map(clamp) },
         }
     }
@@ -189,8 +204,22 @@ impl<'s, 'n> Acquire<'s, 'n> {
         match acquired {
             Acquired::Refused(refusal) => {
                 let wait_timeout = self.wait_timeout.unwrap_or_default();
-                AcquireError::refused(refusal, self.lock_name(), wait_timeout)
+                let problem = self.space.store_problem().filter(|_| refusal == Refusal::TimedOut);
+                match problem {
+                    Some(problem) => {
+                        AcquireError::Unreachable { name: self.lock_name(), wait_timeout, problem }
+                    }
+                    None => AcquireError::refused(refusal, self.lock_name(), wait_timeout),
+                }
             }
+            Acquired::Failed(Failure::Unreadable(problem)) => {
+                AcquireError::Unreadable { name: self.lock_name(), problem }
+            }
+            Acquired::Failed(Failure::Unreachable) => AcquireError::Unreachable {
+                name: self.lock_name(),
+                wait_timeout: Duration::ZERO,
+                problem: self.space.store_problem().unwrap_or_default(),
+            },
             Acquired::SelfWait => AcquireError::SelfWait { name: self.lock_name() },
             Acquired::Granted(_) | Acquired::Queued(_) => {
                 unreachable!("neither a grant nor a place in the queue is an error")

@@ -139,6 +139,46 @@ pub(crate) async fn sleep(limit: Option<Duration>) {
     }
 }
 
+/// Starts a task of the current runtime.
+///
+/// # Panics
+/// Where there is none.
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    match Handle::try_current() {
+        Ok(runtime) => {
+            runtime.spawn(task);
+        }
+        Err(_) => panic!("a lockspace over a store must be opened on a tokio runtime"),
+    }
+}
+
+/// What `future` comes to, unless it takes longer than `limit`; it is then dropped.
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut limit) = (pin!(future), pin!(tokio::time::sleep(limit)));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => limit.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
+
+/// An alarm that can be set anew.
+pub(crate) struct Alarm(std::pin::Pin<Box<tokio::time::Sleep>>);
+
+impl Alarm {
+    pub(crate) fn new() -> Self {
+        Self(Box::pin(tokio::time::sleep(Duration::ZERO)))
+    }
+
+    pub(crate) fn set(&mut self, at: Instant) {
+        self.0.as_mut().reset(at);
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
 /// Why a closure on the blocking pool has no result.
 pub(crate) enum BlockingError {
     /// The runtime ended before the closure began.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lockspace_spec::history::Recorder;
 use lockspace_spec::{FencingToken, Phase};
 
-use crate::engine::{Audit, Effects, Engine, HoldKey, Setup, Snapshot, Stats};
+use crate::engine::{Audit, Effects, Engine, HoldKey, Notice, Setup, Snapshot, Stats};
 use crate::error::{AcquireError, WaitError};
 use crate::guard::{EndFuture, Guard};
 use crate::health::{Health, HealthLimits};
@@ -15,6 +15,7 @@ use crate::reaper::Reaper;
 use crate::record::{self, Tape};
 use crate::request::Acquire;
 use crate::runtime;
+use crate::store::open::Remote;
 use crate::sync::{Arc, Weak};
 
 /// An isolated set of named, exclusive locks.
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     me: Weak<Shared>,
     detect_self_wait: bool,
     health_limits: HealthLimits,
+    /// None in a lockspace of one process.
+    remote: Option<Remote>,
 }
 
 impl Shared {
@@ -64,6 +67,15 @@ impl Shared {
         }
     }
 
+    pub(crate) fn over_a_store(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    /// What the store's last call that failed said, if no session is alive or calls keep failing.
+    pub(crate) fn store_problem(&self) -> Option<String> {
+        self.remote.as_ref().and_then(|remote| remote.status.problem())
+    }
+
     pub(crate) fn handle(&self) -> Arc<Self> {
         self.me.upgrade().expect("whoever borrows the lockspace keeps it alive")
     }
@@ -88,6 +100,9 @@ impl Drop for Shared {
         // A lease may still be armed if its guard was leaked; its reaper must not sleep until then.
         let mut effects = Effects::default();
         self.engine.dismiss_reaper(&mut effects);
+        if let Some(remote) = &self.remote {
+            remote.inbox.put(Notice::Gone, &mut effects);
+        }
         let _ = effects.carry_out();
     }
 }
@@ -304,6 +319,7 @@ impl Default for Builder {
             max_names: None,
             max_waiters_per_name: None,
             timing: false,
+            inbox: None,
         };
         Self {
             setup,
@@ -379,14 +395,24 @@ impl Builder {
 
     /// Makes the lockspace.
     #[must_use]
-    pub fn build(mut self) -> LockSpace {
+    pub fn build(self) -> LockSpace {
+        self.assemble(None)
+    }
+
+    /// The lockspace, over a store if there is one.
+    pub(crate) fn assemble(mut self, remote: Option<Remote>) -> LockSpace {
         self.setup.timing |= self.health_limits.need_timing();
+        if let Some(remote) = &remote {
+            self.setup.shards = 1;
+            self.setup.inbox = Some(Arc::clone(&remote.inbox));
+        }
         let shared = Arc::new_cyclic(|me| Shared {
             engine: Engine::new(&self.setup),
             tape: Tape::new(self.recorders),
             me: me.clone(),
             detect_self_wait: self.detect_self_wait,
             health_limits: self.health_limits,
+            remote,
         });
         LockSpace { shared }
     }

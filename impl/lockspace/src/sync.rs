@@ -38,6 +38,12 @@ impl<T> Mutex<T> {
     }
 }
 
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 pub(crate) use parker::with_parker;
 
 /// How a thread waits for its grant: a [`Waker`](std::task::Waker) like everybody else's, that unparks.

@@ -7,12 +7,14 @@ use std::hash::{BuildHasher, Hasher as _};
 use lockspace_spec::Phase;
 
 use super::Ask;
+use super::away::{Inbox, Notice};
 use super::drain::{Drain, Ended};
 use super::effects::Effects;
 use super::table::Detail;
 use super::timers::{Target, Timers};
 use crate::clock::{Clock, Tick};
-use crate::sync::{AtomicU8, AtomicUsize, Mutex, Ordering};
+use crate::name::LockName;
+use crate::sync::{Arc, AtomicU8, AtomicUsize, Mutex, Ordering};
 
 /// The seeded hash of names.
 #[cfg(not(any(lockspace_loom, lockspace_shuttle)))]
@@ -30,6 +32,8 @@ pub(crate) struct Setup {
     pub(crate) max_waiters_per_name: Option<u32>,
     /// Whether holds are timed.
     pub(crate) timing: bool,
+    /// Where the driver of a store reads; none in a lockspace of one process.
+    pub(crate) inbox: Option<Arc<Inbox>>,
 }
 
 /// Where a lockspace is in its life. What a stage says is true of all names at once, from the moment
@@ -67,8 +71,10 @@ pub(crate) struct Common {
     pub(crate) drain: Mutex<Drain>,
     pub(crate) waiters_per_name: u32,
     pub(crate) timing: bool,
-    /// Whether a grant is noted nowhere but in its entry: nothing is timed, and no names are counted.
+    /// Whether a grant is noted nowhere but in its entry: nothing is timed, no names are counted, and there
+    /// is no store.
     pub(crate) plain: bool,
+    pub(super) inbox: Option<Arc<Inbox>>,
     max_names: Option<usize>,
     /// Names in use; counted only where `max_names` limits them. A plain counter: it orders nothing,
     /// and no other memory is read because of it, so all accesses are relaxed.
@@ -89,10 +95,11 @@ impl Common {
             hasher: Hasher::default(),
             clock: Clock::start(),
             timers: Mutex::new(Timers::new()),
-            drain: Mutex::new(Drain::new()),
+            drain: Mutex::new(Drain::new(setup.inbox.is_some())),
             waiters_per_name: setup.max_waiters_per_name.unwrap_or(u32::MAX),
             timing: setup.timing,
-            plain: !setup.timing && setup.max_names.is_none(),
+            plain: !setup.timing && setup.max_names.is_none() && setup.inbox.is_none(),
+            inbox: setup.inbox.clone(),
             max_names: setup.max_names,
             names: AtomicUsize::new(0),
             stage: AtomicU8::new(Stage::Open as u8),
@@ -147,9 +154,14 @@ impl Common {
         self.names.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 
-    pub(super) fn unreserve_name(&self) {
+    /// A name has no entry any more, in a lockspace where that is noted.
+    #[cold]
+    pub(super) fn name_left(&self, name: &LockName, effects: &mut Effects) {
         if self.max_names.is_some() {
             self.names.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.inbox.is_some() {
+            self.notify(Notice::GiveUp(name.clone()), effects);
         }
     }
 
@@ -172,6 +184,9 @@ impl Common {
     pub(super) fn close_if_drained(&self, drain: &mut Drain, effects: &mut Effects) {
         if drain.close_if_drained(self.clock.now(), &self.timers, effects) {
             self.set_stage(Stage::Closed);
+        }
+        if drain.is_for_the_driver_to_close() {
+            self.notify(Notice::Drained, effects);
         }
     }
 

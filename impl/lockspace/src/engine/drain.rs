@@ -19,7 +19,20 @@ pub(crate) struct Drain {
     grace: Grace,
     report: ShutdownReport,
     closed: bool,
+    /// What the driver of a store has to do with it.
+    driver: Driver,
     watchers: Watchers<()>,
+}
+
+/// What the driver of a store has still to do. It counts as one hold until it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Driver {
+    /// There is none, or it has ended.
+    None,
+    /// It has not been told.
+    Drives,
+    /// It gives everything back.
+    Closes,
 }
 
 /// The grace of a shutdown.
@@ -46,6 +59,11 @@ pub struct ShutdownReport {
     pub revoked: usize,
     /// From the beginning of the shutdown until the lockspace was closed.
     pub took: Duration,
+    /// Over a store: names that could not be given back there, because it could not be reached. They come
+    /// free when others find that the session is silent, which takes as long as if the process had died.
+    pub unreturned: usize,
+    /// Over a store: whether the row of the session could not be removed, for the same reason.
+    pub session_left: bool,
 }
 
 /// How a hold ended while the lockspace drained.
@@ -58,13 +76,14 @@ pub(crate) enum Ended {
 }
 
 impl Drain {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(over_a_store: bool) -> Self {
         Self {
             remaining: 0,
             began: Tick::NEVER,
             grace: Grace::NotSet,
             report: ShutdownReport::default(),
             closed: false,
+            driver: if over_a_store { Driver::Drives } else { Driver::None },
             watchers: Watchers::new(),
         }
     }
@@ -73,7 +92,26 @@ impl Drain {
     /// before.
     pub(crate) fn begin(&mut self, now: Tick) {
         self.began = now;
-        self.remaining = 1;
+        self.remaining = 1 + usize::from(self.driver != Driver::None);
+    }
+
+    /// Whether all else is done, and the driver has not been told that it is its turn. Once.
+    pub(crate) fn is_for_the_driver_to_close(&mut self) -> bool {
+        let turn = self.driver == Driver::Drives && self.began < Tick::NEVER && self.remaining == 1;
+        if turn {
+            self.driver = Driver::Closes;
+        }
+        turn
+    }
+
+    /// The driver has ended, and could not give back so many names, nor perhaps its session.
+    pub(crate) fn driver_ended(&mut self, unreturned: usize, session_left: bool) {
+        if self.driver != Driver::None && self.began < Tick::NEVER {
+            self.remaining -= 1;
+        }
+        self.driver = Driver::None;
+        self.report.unreturned = unreturned;
+        self.report.session_left = session_left;
     }
 
     /// Sets the end of the grace, or brings it forward; it never moves back.
@@ -126,7 +164,7 @@ impl Drain {
         timers: &Mutex<Timers>,
         effects: &mut Effects,
     ) -> bool {
-        if self.closed || self.remaining > 0 {
+        if self.closed || self.remaining > 0 || self.began == Tick::NEVER {
             return false;
         }
         self.closed = true;

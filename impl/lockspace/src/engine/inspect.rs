@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Phase};
 
+use super::away::is_wish;
 use super::entries::Entry;
 use super::table::{Detail, Table, WaiterState};
 use super::timers::Target;
@@ -23,8 +24,21 @@ use crate::sync::MutexGuard;
 pub struct Snapshot {
     /// Where the lockspace is in its life.
     pub phase: Phase,
-    /// Every name in use, in alphabetical order.
+    /// Every name that is held here, in alphabetical order.
     pub names: Vec<NameSnapshot>,
+    /// Over a store: every name that somebody here wants and that the store has not granted, in
+    /// alphabetical order.
+    pub wanted: Vec<WantedSnapshot>,
+}
+
+/// A name that is wanted here, and held elsewhere or not known to be free.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WantedSnapshot {
+    /// The name.
+    pub name: LockName,
+    /// Who waits for it here, in the order in which they will be granted.
+    pub waiters: Vec<WaiterSnapshot>,
 }
 
 /// A name in use.
@@ -72,6 +86,8 @@ pub struct WaiterSnapshot {
 pub struct Audit {
     /// Names in use, each held by one holder.
     pub held: usize,
+    /// Over a store: names that somebody here wants and that the store has not granted.
+    pub away: usize,
     /// Requests in a queue.
     pub waiting: usize,
     /// Requests that have been answered, but whose future has not looked yet.
@@ -139,7 +155,7 @@ impl fmt::Display for Fault {
 #[cfg(feature = "metrics")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Census {
-    /// Names in use, each held by one holder.
+    /// Names in use: held, or over a store wanted here.
     pub(crate) held: usize,
     /// Requests that have queued and whose future has not seen an answer.
     pub(crate) waiters: usize,
@@ -164,8 +180,11 @@ impl Audit {
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { held, waiting, unseen, lost, watching, timers, reaper, faults } = self;
-        write!(f, "{held} held, {waiting} waiting, {unseen} unseen answers, {lost} lost holds, ")?;
+        let Self { held, away, waiting, unseen, lost, watching, timers, reaper, faults } = self;
+        write!(
+            f,
+            "{held} held, {away} away, {waiting} waiting, {unseen} unseen answers, {lost} lost holds, "
+        )?;
         write!(f, "{watching} watching, {timers} timers, reaper: {reaper}")?;
         faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
@@ -194,14 +213,22 @@ impl Engine {
 
     /// Each shard is shown as it is at one moment, the shards one after the other.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut names = Vec::new();
+        let (mut names, mut wanted) = (Vec::new(), Vec::new());
         for shard in &self.shards {
             let shard = shard.lock();
             let now = self.common.clock.now();
-            names.extend(shard.entries.iter().map(|(_, entry)| shard.show(entry, now)));
+            for (_, entry) in shard.entries.iter() {
+                if is_wish(entry.token) {
+                    let waiters = shard.show_waiters(entry, now);
+                    wanted.push(WantedSnapshot { name: entry.name.clone(), waiters });
+                } else {
+                    names.push(shard.show(entry, now));
+                }
+            }
         }
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Snapshot { phase: self.common.stage().phase(), names }
+        wanted.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Snapshot { phase: self.common.stage().phase(), names, wanted }
     }
 
     /// Recounts everything at one moment: all shards are locked, in order, while it counts.
@@ -243,23 +270,26 @@ impl Engine {
 impl Table {
     fn show(&self, entry: &Entry, now: Tick) -> NameSnapshot {
         let detail = self.hold_details.get(&entry.token);
-        let left = |end: Tick| (end < Tick::NEVER).then(|| end.since(now));
-        let age = |detail: Option<&Detail>| Some(now.since(detail?.since?));
         let holder = HolderSnapshot {
             token: FencingToken(entry.token),
             label: detail.and_then(label),
-            held_for: age(detail),
-            lease_left: left(entry.lease_end),
+            held_for: age(detail, now),
+            lease_left: left(entry.lease_end, now),
         };
+        let waiters = self.show_waiters(entry, now);
+        NameSnapshot { name: entry.name.clone(), holder, waiters }
+    }
+
+    fn show_waiters(&self, entry: &Entry, now: Tick) -> Vec<WaiterSnapshot> {
         let waiters = self.queue(entry).map(|(slot, waiter)| WaiterSnapshot {
             label: self.wait_details.get(&slot).and_then(label),
-            waiting_for: age(self.wait_details.get(&slot)),
+            waiting_for: age(self.wait_details.get(&slot), now),
             wait_left: match waiter.state {
-                WaiterState::Queued { wait_end, .. } => left(wait_end),
-                WaiterState::Granted(_) | WaiterState::Refused(_) => None,
+                WaiterState::Queued { wait_end, .. } => left(wait_end, now),
+                WaiterState::Granted(_) | WaiterState::Refused(_) | WaiterState::Failed(_) => None,
             },
         });
-        NameSnapshot { name: entry.name.clone(), holder, waiters: waiters.collect() }
+        waiters.collect()
     }
 
     /// The queue of an entry, from its head, following no more links than there are waiters.
@@ -277,7 +307,9 @@ impl Table {
         audit: &mut Audit,
         needed: &mut BTreeSet<(Tick, Target)>,
     ) {
-        audit.held += self.entries.len();
+        let away = self.all_away().len();
+        audit.away += away;
+        audit.held += self.entries.len() - away;
         audit.lost += self.lost.len();
         audit.watching += self.watchers.len();
         for (slot, waiter) in &self.waiters {
@@ -288,14 +320,17 @@ impl Table {
                     needed
                         .extend((wait_end < Tick::NEVER).then_some((wait_end, Target::Wait(key))));
                 }
-                WaiterState::Granted(_) | WaiterState::Refused(_) => audit.unseen += 1,
+                WaiterState::Granted(_) | WaiterState::Refused(_) | WaiterState::Failed(_) => {
+                    audit.unseen += 1;
+                }
             }
         }
         for (entry, held) in self.entries.iter() {
             let hold = HoldKey { token: FencingToken(held.token), entry };
             let leased = held.lease_end < Tick::NEVER;
             needed.extend(leased.then_some((held.lease_end, Target::Lease(hold))));
-            if held.queued > waiters_per_name {
+            let limit = waiters_per_name.saturating_add(is_wish(held.token).into());
+            if held.queued > limit {
                 audit.faults.push(Fault::OverLimit(held.name.clone()));
             }
         }
@@ -350,6 +385,14 @@ impl Table {
             orphans.map(|slot| Fault::WaiterStray(format!("a detail of the empty slot {slot}"))),
         );
     }
+}
+
+fn age(detail: Option<&Detail>, now: Tick) -> Option<Duration> {
+    Some(now.since(detail?.since?))
+}
+
+fn left(end: Tick, now: Tick) -> Option<Duration> {
+    (end < Tick::NEVER).then(|| end.since(now))
 }
 
 fn label(detail: &Detail) -> Option<String> {

@@ -9,6 +9,7 @@
 //! What this module must not do: spawn, sleep, wake under a lock, or call the specification's `step`.
 //! It is the part that loom explores (`--cfg lockspace_loom`).
 
+mod away;
 mod common;
 mod drain;
 mod effects;
@@ -26,19 +27,24 @@ use std::num::NonZeroU64;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use lockspace_spec::{FencingToken, Loss, Phase, Refusal};
+use lockspace_spec::{FencingToken, Phase, Refusal};
 
 pub use drain::ShutdownReport;
-pub use inspect::{Audit, Fault, HolderSnapshot, NameSnapshot, Snapshot, WaiterSnapshot};
+pub use inspect::{
+    Audit, Fault, HolderSnapshot, NameSnapshot, Snapshot, WaiterSnapshot, WantedSnapshot,
+};
 pub use stats::{Latency, Stats};
 
+pub(crate) use away::{Failure, Inbox, Notice, Wish};
 pub(crate) use common::Setup;
 pub(crate) use effects::Effects;
 
-use crate::clock::{Tick, clamp};
+use crate::clock::{Clock, Tick, clamp};
+use crate::error::Loss;
 use crate::name::LockName;
 use crate::runtime::Owner;
 use crate::sync::{CachePadded, Mutex, MutexGuard};
+use away::Away;
 use common::{Common, Stage};
 use table::Table;
 use timers::Target;
@@ -73,8 +79,8 @@ pub(crate) struct Ask<'a> {
 /// What to do if the name is held.
 #[derive(Clone, Copy)]
 pub(crate) enum Patience<'a> {
-    /// Give up at once.
-    No,
+    /// Give up at once; over a store, as soon as it has answered once, which wakes this.
+    No { waker: &'a Waker },
     /// Queue; wake this when it is answered. `wait`: for so many nanoseconds at most.
     Queue { waker: &'a Waker, wait: Option<u64> },
 }
@@ -86,6 +92,8 @@ pub(crate) enum Acquired {
     Granted(HoldKey),
     Queued(WaitKey),
     Refused(Refusal),
+    /// It was given up because of the store.
+    Failed(Failure),
     /// The asker itself holds the name: it would wait for itself.
     SelfWait,
 }
@@ -107,7 +115,13 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(setup: &Setup) -> Self {
         assert!(setup.shards.is_power_of_two(), "the number of shards is a power of two");
-        let table = |index| CachePadded::new(Mutex::new(Table::new(index, setup.shards)));
+        let over_a_store = setup.inbox.is_some();
+        assert!(!over_a_store || setup.shards == 1, "over a store there is one shard");
+        let table = |index| {
+            let mut table = Table::new(index, setup.shards);
+            table.away = over_a_store.then(Away::new);
+            CachePadded::new(Mutex::new(table))
+        };
         Self { common: Common::new(setup), shards: (0..setup.shards).map(table).collect() }
     }
 
@@ -287,6 +301,10 @@ impl Engine {
         self.common.drain.lock().watchers().forget((), id, effects);
     }
 
+    pub(crate) fn clock(&self) -> Clock {
+        self.common.clock
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         self.common.stage().phase()
     }
@@ -295,7 +313,10 @@ impl Engine {
 /// Asking about holds.
 impl Engine {
     pub(crate) fn is_held(&self, hold: HoldKey) -> bool {
-        self.shard_of_hold(hold).is_held(hold) && self.common.stage() < Stage::Revoked
+        let shard = self.shard_of_hold(hold);
+        let held = shard.is_held(hold) && shard.is_trusted(&self.common);
+        drop(shard);
+        held && self.common.stage() < Stage::Revoked
     }
 
     /// The name of a hold that is current or lost: of one, that is, whose guard still exists.

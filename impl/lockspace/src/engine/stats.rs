@@ -64,12 +64,15 @@ counters! {
     lost_forced,
     /// Holds revoked at the end of a shutdown's grace.
     lost_shutdown,
+    /// Over a store: holds lost because the session ended.
+    lost_session,
 }
 
 impl Counters {
     /// Grants that have ended: each ends once, released or lost (property S4).
     pub(super) fn ended(&self) -> u64 {
-        self.released + self.lost_lease_elapsed + self.lost_forced + self.lost_shutdown
+        let lost = self.lost_lease_elapsed + self.lost_forced + self.lost_shutdown;
+        self.released + lost + self.lost_session
     }
 }
 

@@ -7,7 +7,8 @@
 //! [`Table::hand_over`] runs whenever one has ended that somebody waits for.
 //!
 //! Numbered invariants, true whenever the lock is free:
-//! 1. A name has an entry exactly while it is held, so there is no "free" entry (upholds S1, S5).
+//! 1. A name has an entry exactly while it is held, so there is no "free" entry (upholds S1, S5). Over a
+//!    store, that includes names which are [away](super::away): held by a placeholder, and waited for.
 //! 2. `names` finds exactly the entries.
 //! 3. The queue of an entry is a doubly linked list of exactly its `Queued` waiters (upholds S3, S7).
 //! 4. A waiter's slot belongs to the future that asked, from its queueing until the future has seen the
@@ -20,9 +21,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::task::{Poll, Waker};
 
-use lockspace_spec::{FencingToken, Loss, Refusal};
+use lockspace_spec::{FencingToken, Refusal};
 use slab::Slab;
 
+use super::away::{Away, is_wish};
 use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
@@ -30,8 +32,9 @@ use super::entries::{Entries, KEEP, NONE};
 use super::stats::Counters;
 use super::timers::Target;
 use super::watchers::Watchers;
-use super::{Acquired, Ask, HoldKey, Patience, Released, WaitKey};
+use super::{Acquired, Ask, Failure, HoldKey, Patience, Released, WaitKey};
 use crate::clock::Tick;
+use crate::error::Loss;
 use crate::name::LockName;
 use crate::runtime::Owner;
 
@@ -50,11 +53,14 @@ pub(super) struct Waiter {
 #[derive(Debug)]
 pub(super) enum WaiterState {
     /// In the queue. `lease` is the length that the hold is to have, in nanoseconds.
-    Queued { wait_end: Tick, lease: Option<NonZeroU64> },
+    /// `impatient`: only until the store has answered once.
+    Queued { wait_end: Tick, lease: Option<NonZeroU64>, impatient: bool },
     /// Granted, and the future has not seen it. From here on it is a hold like any other.
     Granted(HoldKey),
     /// Refused, and the future has not seen it.
     Refused(Refusal),
+    /// Given up because of the store, and the future has not seen it.
+    Failed(Failure),
 }
 
 /// What a hold or waiter carries only where a user asked for it: kept beside the entries, so that
@@ -87,6 +93,8 @@ pub(super) struct Table {
     next_token: u64,
     /// What this shard has heard of a shutdown. From `Draining` on the drain counts its holds.
     heard: Stage,
+    /// None in a lockspace of one process.
+    pub(super) away: Option<Box<Away>>,
 }
 
 /// One function for each action of the protocol.
@@ -102,6 +110,7 @@ impl Table {
             counters: Counters::default(),
             next_token: (index + shards) as u64,
             heard: Stage::Open,
+            away: None,
         }
     }
 
@@ -132,6 +141,7 @@ impl Table {
                 self.counters.refused_at_capacity += 1;
                 Acquired::Refused(Refusal::AtCapacity) // upholds S10
             }
+            None if self.away.is_some() => self.send_for(common, effects, ask, hash),
             None => {
                 let entry = self.entries.insert(ask.name, hash);
                 let detail = common.detail_of(ask);
@@ -158,10 +168,24 @@ impl Table {
             self.counters.refused_self_wait += 1;
             return Acquired::SelfWait;
         }
-        if held.queued >= common.waiters_per_name {
+        // Of those who wait for a name that is away, the first one is about to hold it.
+        let limit = common.waiters_per_name.saturating_add(is_wish(held.token).into());
+        if held.queued >= limit {
             self.counters.refused_at_capacity += 1;
             return Acquired::Refused(Refusal::AtCapacity); // upholds S10
         }
+        self.enqueue(common, effects, ask, entry, (waker, wait, false))
+    }
+
+    /// Takes a place at the end of the queue.
+    pub(super) fn enqueue(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        ask: &Ask<'_>,
+        entry: u32,
+        (waker, wait, impatient): (&Waker, Option<u64>, bool),
+    ) -> Acquired {
         let wait_end = wait.map_or(Tick::NEVER, |ns| common.clock.after(ns));
         self.counters.queued += 1;
         let slot = self.waiters.insert(Waiter {
@@ -170,7 +194,7 @@ impl Table {
             previous: NONE,
             next: NONE,
             ticket: self.counters.queued,
-            state: WaiterState::Queued { wait_end, lease: ask.lease },
+            state: WaiterState::Queued { wait_end, lease: ask.lease, impatient },
         }) as u32;
         self.push_back(entry, slot);
         if let Some(detail) = common.detail_of(ask) {
@@ -201,6 +225,7 @@ impl Table {
             }
             WaiterState::Granted(hold) => Acquired::Granted(hold),
             WaiterState::Refused(refusal) => Acquired::Refused(refusal),
+            WaiterState::Failed(failure) => Acquired::Failed(failure),
         };
         self.free_waiter(effects, slot);
         Poll::Ready(answer)
@@ -212,15 +237,17 @@ impl Table {
         self.heed_shutdown(common, effects);
         match self.waiters[slot as usize].state {
             WaiterState::Queued { .. } => {
+                let entry = self.waiters[slot as usize].entry;
                 self.unlink(common, effects, slot);
                 self.wait_details.remove(&slot);
                 self.counters.cancelled += 1;
+                self.settle(common, effects, entry);
             }
             WaiterState::Granted(hold) => {
                 let _ = self.release(common, effects, hold);
                 self.counters.cancelled += 1;
             }
-            WaiterState::Refused(_) => {}
+            WaiterState::Refused(_) | WaiterState::Failed(_) => {}
         }
         self.free_waiter(effects, slot);
     }
@@ -326,7 +353,7 @@ impl Table {
         hash: u64,
     ) -> Option<FencingToken> {
         self.heed_shutdown(common, effects);
-        let entry = self.entries.find(name, hash)?;
+        let entry = self.held(name, hash)?;
         let token = FencingToken(self.entries[entry].token);
         self.counters.lost_forced += 1;
         self.lose(common, effects, entry, Loss::Forced, Ended::ByItself);
@@ -340,6 +367,9 @@ impl Table {
         if !common.is_at(self.heard) {
             self.hear(common, effects, common.stage());
         }
+        if self.away.is_some() {
+            self.heed_trust(common, effects);
+        }
     }
 
     #[cold]
@@ -349,9 +379,13 @@ impl Table {
         if before == Stage::Open {
             let cancelled =
                 held.iter().map(|entry| self.refuse_waiters(common, effects, *entry)).sum();
-            common.drain.lock().count(held.len(), cancelled);
+            for entry in self.all_away() {
+                self.remove_entry(common, effects, entry);
+            }
+            common.drain.lock().count(self.entries.len(), cancelled);
         }
         if stage >= Stage::Revoked {
+            let held: Vec<u32> = self.entries.iter().map(|(entry, _)| entry).collect();
             for entry in held {
                 self.counters.lost_shutdown += 1;
                 self.lose(common, effects, entry, Loss::Shutdown, Ended::Revoked);
@@ -395,7 +429,14 @@ impl Table {
     }
 
     /// Ends a hold that its holder did not release: its guard finds out from `lost`.
-    fn lose(&mut self, common: &Common, effects: &mut Effects, entry: u32, why: Loss, how: Ended) {
+    pub(super) fn lose(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        entry: u32,
+        why: Loss,
+        how: Ended,
+    ) {
         let held = &self.entries[entry];
         self.lost.insert(held.token, Lost { name: held.name.clone(), why });
         self.end_hold(common, effects, entry, how);
@@ -411,7 +452,7 @@ impl Table {
             && self.watchers.is_empty()
             && self.heard == Stage::Open;
         if plain {
-            self.remove_entry(common, entry);
+            self.remove_entry(common, effects, entry);
         } else {
             self.end_entangled_hold(common, effects, entry, how);
         }
@@ -440,10 +481,12 @@ impl Table {
         if !self.watchers.is_empty() {
             self.watchers.ended(token, effects);
         }
-        if awaited {
-            self.hand_over(common, effects, entry);
+        if !awaited {
+            self.remove_entry(common, effects, entry);
+        } else if self.away.is_some() {
+            self.send_on(common, effects, entry);
         } else {
-            self.remove_entry(common, entry);
+            self.hand_over(common, effects, entry);
         }
         if self.heard > Stage::Open {
             common.hold_ended(how, effects);
@@ -451,7 +494,7 @@ impl Table {
     }
 
     /// The entry's hold has ended, and somebody waits: the first waiter holds it now (upholds S3, S7).
-    fn hand_over(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
+    pub(super) fn hand_over(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
         debug_assert_eq!(self.heard, Stage::Open, "nobody waits once a shutdown is heard of (S9)");
         let head = self.entries[entry].head;
         let lease = self.unlink(common, effects, head);
@@ -462,13 +505,15 @@ impl Table {
 
     /// Nobody holds the name and nobody waits for it: nothing is left of it (upholds S5).
     #[inline(always)]
-    fn remove_entry(&mut self, common: &Common, entry: u32) {
+    pub(super) fn remove_entry(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
+        if !common.plain {
+            common.name_left(&self.entries[entry].name, effects);
+        }
         self.entries.remove(entry);
-        common.unreserve_name();
     }
 
     /// Answers a waiter that has left the queue: once, since it leaves only once (upholds S4).
-    fn answer(&mut self, effects: &mut Effects, slot: u32, state: WaiterState) {
+    pub(super) fn answer(&mut self, effects: &mut Effects, slot: u32, state: WaiterState) {
         let waiter = &mut self.waiters[slot as usize];
         waiter.state = state;
         effects.wake(waiter.waker.take());
@@ -477,7 +522,7 @@ impl Table {
     /// A wait has ended with an answer: it is measured, if it was timed, and what was noted of it is noted
     /// of the hold from now on, if there is one.
     #[inline]
-    fn end_wait(&mut self, common: &Common, slot: u32) -> Option<Detail> {
+    pub(super) fn end_wait(&mut self, common: &Common, slot: u32) -> Option<Detail> {
         if self.wait_details.is_empty() { None } else { self.end_noted_wait(common, slot) }
     }
 
@@ -504,6 +549,7 @@ impl Table {
         self.end_wait(common, slot);
         self.answer(effects, slot, WaiterState::Refused(Refusal::TimedOut));
         self.counters.refused_timed_out += 1;
+        self.settle(common, effects, self.waiters[slot as usize].entry);
     }
 
     fn refuse_waiters(&mut self, common: &Common, effects: &mut Effects, entry: u32) -> usize {
@@ -540,10 +586,15 @@ impl Table {
 
     /// Takes a waiter out of its queue, wherever it stands, and disarms its timer. Answers the length
     /// of the lease that it wanted.
-    fn unlink(&mut self, common: &Common, effects: &mut Effects, slot: u32) -> Option<NonZeroU64> {
+    pub(super) fn unlink(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        slot: u32,
+    ) -> Option<NonZeroU64> {
         let waiter = &self.waiters[slot as usize];
         let (entry, previous, next) = (waiter.entry, waiter.previous, waiter.next);
-        let WaiterState::Queued { wait_end, lease } = waiter.state else {
+        let WaiterState::Queued { wait_end, lease, .. } = waiter.state else {
             unreachable!("only queued waiters are linked (invariant 3)")
         };
         let held = &mut self.entries[entry];
@@ -593,9 +644,24 @@ impl Table {
     }
 
     pub(super) fn holder_of(&self, name: &str, hash: u64) -> Option<HoldKey> {
-        let entry = self.entries.find(name, hash)?;
+        let entry = self.held(name, hash)?;
         let token = FencingToken(self.entries[entry].token);
         Some(HoldKey { token, entry })
+    }
+
+    /// Where the entry of `name` is, if it is held here.
+    fn held(&self, name: &str, hash: u64) -> Option<u32> {
+        let entry = self.entries.find(name, hash)?;
+        (!is_wish(self.entries[entry].token)).then_some(entry)
+    }
+
+    pub(super) fn heard(&self) -> Stage {
+        self.heard
+    }
+
+    /// The next grant has this token: the store has said so.
+    pub(super) fn count_next_from(&mut self, token: FencingToken) {
+        self.next_token = token.0;
     }
 
     /// A guard that changes hands has no owner that could wait for itself.

@@ -134,6 +134,10 @@ impl Claimant {
             Known::Unreadable => return Some(Turn::Unreadable),
             Known::Row(found) => found.as_ref().map(|(version, record)| (*version, record)),
         };
+        // Most names are held, and there is nothing to tell of them.
+        if self.told.is_some_and(|token| holds(found, self.claim(around.me), token)) {
+            return None;
+        }
         match (around.decide(found, self.claim(around.me)), self.told) {
             (Decision::Stand(Standing::Holds(token)), None) => {
                 self.told = Some(token);
@@ -187,6 +191,27 @@ impl Claimant {
             (Asking::Swap(_), Reply::Conflict) => self.known = Known::Changed,
             _ => self.resting = true,
         }
+    }
+
+    /// The version of the row, if there is one as far as is known.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        match &self.known {
+            Known::Row(Some((version, _))) => Some(*version),
+            _ => None,
+        }
+    }
+
+    /// Whether the name is somebody else's, as far as is known: the wish must wait, or would have to.
+    #[must_use]
+    pub fn must_wait(&self, around: &Around<'_>) -> bool {
+        let Known::Row(Some((version, record))) = &self.known else { return false };
+        let undecided = self.wish.is_some() && self.told.is_none() && self.asking.is_none();
+        undecided
+            && match around.decide(Some((*version, record)), self.claim(around.me)) {
+                Decision::Swap(row) => row.is_some_and(|row| row.holder.session != around.me),
+                Decision::Stand(standing) => standing == Standing::Waits,
+            }
     }
 
     /// The sessions in the row that stand before this one and could be in its way.

@@ -162,6 +162,13 @@ impl Member {
         }
     }
 
+    /// Whether `name` is somebody else's, as far as is known: whoever wants it here must wait.
+    #[must_use]
+    pub fn must_wait(&self, name: &LockName) -> bool {
+        let around = Around { me: self.id, others: &self.others };
+        self.names.get(name).is_some_and(|claimant| claimant.must_wait(&around))
+    }
+
     /// The names that something is wanted of and that the session does not hold: those to look at again in
     /// a while.
     pub fn waiting(&self) -> impl Iterator<Item = &LockName> {

@@ -10,17 +10,28 @@
 //! `docs/protocol-over-a-store.md` tells the protocol; `model/src/cluster` checks these very functions in
 //! all states within its bounds, with clocks that drift and messages that are late or lost.
 //!
-//! What this module must not do: read a clock, wait, start anything, or call a store. Whoever runs a
-//! [`Member`](member::Member) does that.
+//! All of these neither read a clock nor wait, start anything or call a store: whoever runs a
+//! [`Member`](member::Member) does. In a [`LockSpace`](crate::LockSpace) that was
+//! [opened](crate::LockSpace::open) over a store, that is its driver, one task.
 
 pub mod claimant;
 pub mod decide;
+mod driver;
+mod erased;
+mod hints;
 pub mod member;
+mod memory;
+pub(crate) mod open;
+mod options;
 pub mod others;
 pub mod record;
 pub mod session;
 #[cfg(test)]
 mod tests;
+
+pub use memory::Memory;
+pub use open::OpenError;
+pub use options::{Options, OptionsError};
 
 use std::fmt;
 use std::future::{Future, pending};

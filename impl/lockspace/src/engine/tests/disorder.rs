@@ -17,7 +17,13 @@ const HOUR: u64 = 3_600_000_000_000;
 /// One shard, in which `b` was held, and `a` is held on a lease and has as many waiters as it may: in
 /// slot 0 one with a wait timeout, in slot 1 one without.
 fn sound() -> Engine {
-    let setup = Setup { shards: 1, max_names: None, max_waiters_per_name: Some(2), timing: false };
+    let setup = Setup {
+        shards: 1,
+        max_names: None,
+        max_waiters_per_name: Some(2),
+        timing: false,
+        inbox: None,
+    };
     let engine = Engine::new(&setup);
     let released = engine.take_free("b").expect("it is free");
     let _ = engine.release(released, &mut Effects::default());

@@ -1,6 +1,6 @@
 //! An operator takes a name away as its holder releases it, and those who watch a hold hear of its end.
 
-use lockspace_spec::Loss;
+use crate::Loss;
 
 use super::harness::{Race, join};
 use super::world::FREELY;

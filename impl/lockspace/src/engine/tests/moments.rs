@@ -4,14 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
 
-use lockspace_spec::{Loss, Phase};
+use lockspace_spec::Phase;
+
+use crate::Loss;
 
 use crate::engine::common::Stage;
 use crate::engine::entries::KEEP;
 use crate::engine::{Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, Setup, WaitKey};
 
 fn engine() -> Engine {
-    Engine::new(&Setup { shards: 1, max_names: None, max_waiters_per_name: None, timing: false })
+    Engine::new(&Setup {
+        shards: 1,
+        max_names: None,
+        max_waiters_per_name: None,
+        timing: false,
+        inbox: None,
+    })
 }
 
 fn take(engine: &Engine) -> HoldKey {

@@ -1,6 +1,8 @@
 //! A shutdown begins, or its grace ends, as others come and go.
 
-use lockspace_spec::{Loss, Refusal};
+use lockspace_spec::Refusal;
+
+use crate::Loss;
 
 use super::harness::{Race, join};
 use super::world::Name::{A, B};

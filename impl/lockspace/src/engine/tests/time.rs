@@ -2,7 +2,9 @@
 //!
 //! Time is a thread of its own: it becomes two o'clock at any moment.
 
-use lockspace_spec::{Loss, Refusal};
+use lockspace_spec::Refusal;
+
+use crate::Loss;
 
 use super::harness::{Race, join};
 use super::world::Name::A;

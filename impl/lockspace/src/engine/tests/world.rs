@@ -12,7 +12,9 @@ use std::sync::Mutex;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use lockspace_spec::{FencingToken, Loss, Phase, Refusal};
+use lockspace_spec::{FencingToken, Phase, Refusal};
+
+use crate::Loss;
 
 use super::harness::{JoinHandle, Race, TIMERS, join, spawn};
 use super::resource::Resource;
@@ -90,6 +92,7 @@ impl World {
             max_names: race.max_names,
             max_waiters_per_name: None,
             timing: false,
+            inbox: None,
         });
         let last = race.shards - 1;
         // A is an even number, B an odd one; which of them fall into a shard, only the hash knows.
@@ -122,7 +125,7 @@ impl World {
 impl World {
     /// Acquires or gives up at once.
     pub(super) fn try_acquire(&self, name: Name) -> Result<Hold, Refusal> {
-        match self.ask(name, Patience::No, FREELY) {
+        match self.ask(name, Patience::No { waker: Waker::noop() }, FREELY) {
             Acquired::Granted(key) => Ok(self.hold(name, key)),
             Acquired::Refused(refusal) => Err(refusal),
             other => unreachable!("asked not to wait: {other:?}"),
@@ -175,6 +178,7 @@ impl World {
             Acquired::Granted(key) => Err(Ok(self.hold(name, key))),
             Acquired::Refused(refusal) => Err(Err(refusal)),
             Acquired::Queued(key) => Ok(Waiter::new(self, name, key, bell)),
+            Acquired::Failed(_) => unreachable!("there is no store"),
             Acquired::SelfWait => unreachable!("nobody says who asks"),
         }
     }

@@ -101,8 +101,8 @@ fn a_loss_is_one_loss_however_often_its_holder_is_told() {
     let page = page(billing, async |space, _| {
         let guard = space.acquire("a").lease(MINUTE).await.unwrap();
         guard.renew(MINUTE).unwrap();
-        assert_eq!(guard.lost().await.reason, Loss::LeaseElapsed);
-        assert_eq!(guard.lost().await.reason, Loss::LeaseElapsed);
+        assert_eq!(guard.lost().await.reason, crate::Loss::LeaseElapsed);
+        assert_eq!(guard.lost().await.reason, crate::Loss::LeaseElapsed);
         assert!(guard.renew(MINUTE).is_err());
         assert!(guard.release().is_err());
     });

@@ -1,0 +1,455 @@
+//! The driver: the one task that speaks to the store for a lockspace.
+//!
+//! It runs a [`Member`] as that asks to be run: takes what the engine has noticed, makes calls, feeds
+//! answers, tells the engine what comes of them, looks and sweeps in intervals, and begins a new session
+//! when one has ended. It holds the lockspace weakly; when nobody has it any more, it gives everything back
+//! and ends.
+//!
+//! What this file must not do: decide what becomes of a name. That is the member's.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use lockspace_spec::Refusal;
+
+use super::Moment;
+use super::claimant::Claimant;
+use super::erased::{AnyStore, Boxed, Done, Problem, make};
+use super::hints::Hints;
+use super::member::{Answer, Member, News};
+use super::open::Status;
+use super::options::Plan;
+use super::record::SessionId;
+use super::session::{End, Life, Session};
+use crate::LockName;
+use crate::clock::{Clock, Tick};
+use crate::engine::{Effects, Engine, Failure, Inbox, Notice, Wish};
+use crate::error::SessionEnd;
+use crate::runtime::Alarm;
+use crate::space::Shared;
+use crate::sync::{Arc, Weak};
+
+/// How many calls are under way at once, besides those that keep the session alive.
+const AT_ONCE: usize = 64;
+
+/// The first wait after a failure; each further one doubles it.
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// See the [module](self).
+pub(crate) struct Driver {
+    plan: Plan,
+    store: Arc<dyn AnyStore>,
+    inbox: Arc<Inbox>,
+    status: Arc<Status>,
+    space: Weak<Shared>,
+    clock: Clock,
+    random: Random,
+    member: Member,
+    /// The names that are away, by the engine's latest notice.
+    wanted: BTreeMap<LockName, Wish>,
+    calls: FuturesUnordered<Boxed<'static, Done>>,
+    hints: Option<Hints>,
+    /// Calls that have failed since one did not.
+    failures: u32,
+    last_success: Moment,
+    times: Times,
+    /// Nobody wants anything any more.
+    closing: bool,
+    /// Names that could not be given back while closing.
+    unreturned: usize,
+    ended: bool,
+}
+
+/// When something is to be done that the session does not know of. None: not at all.
+#[derive(Default)]
+struct Times {
+    look: Option<Moment>,
+    sweep: Option<Moment>,
+    /// Calls that have failed are made anew.
+    retry: Option<Moment>,
+    /// A new session begins.
+    begin: Option<Moment>,
+}
+
+/// What a rest has brought.
+#[derive(Default)]
+struct Brought {
+    notices: Vec<Notice>,
+    done: Vec<Done>,
+    hinted: Vec<LockName>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        plan: Plan,
+        store: Arc<dyn AnyStore>,
+        inbox: Arc<Inbox>,
+        status: Arc<Status>,
+        space: &Shared,
+    ) -> Self {
+        let clock = space.engine().clock();
+        let mut random = Random::new();
+        let now = clock.now().moment();
+        let member = begin(&plan, &mut random, now);
+        let hints = store.has_hints().then(|| Hints::new(Arc::clone(&store)));
+        Self {
+            plan,
+            store,
+            inbox,
+            status,
+            space: space.downgrade(),
+            clock,
+            random,
+            member,
+            wanted: BTreeMap::new(),
+            calls: FuturesUnordered::new(),
+            hints,
+            failures: 0,
+            last_success: now,
+            times: Times::default(),
+            closing: false,
+            unreturned: 0,
+            ended: false,
+        }
+    }
+
+    /// Until the lockspace is closed, or nobody has it any more.
+    pub(crate) async fn run(mut self) {
+        let mut alarm = Alarm::new();
+        let mut brought = Brought::default();
+        loop {
+            self.round(brought);
+            if self.is_over() {
+                break;
+            }
+            brought = self.rest(&mut alarm).await;
+        }
+        self.end();
+    }
+
+    fn round(&mut self, brought: Brought) {
+        let now = self.now();
+        brought.notices.into_iter().for_each(|notice| self.notice(notice));
+        brought.hinted.iter().for_each(|name| self.member.look(name));
+        let mut answered = Vec::new();
+        for done in brought.done {
+            answered.extend(self.answered(done, now));
+        }
+        self.keep_times(now);
+        self.tell(now);
+        for (name, why) in answered {
+            self.tell_impatient(&name, why);
+            self.watch(name);
+        }
+        self.begin_anew(now);
+        self.call(now);
+    }
+
+    /// Waits until there is something to do.
+    async fn rest(&mut self, alarm: &mut Alarm) -> Brought {
+        let until = self.next_wake();
+        if let Some(until) = until {
+            alarm.set(self.clock.instant(Tick::at(until)));
+        }
+        poll_fn(|cx| {
+            let mut brought = Brought::default();
+            if let Poll::Ready(notices) = self.inbox.poll(cx.waker()) {
+                brought.notices = notices;
+            }
+            while let Poll::Ready(Some(done)) = self.calls.poll_next_unpin(cx) {
+                brought.done.push(done);
+            }
+            if let Some(hints) = &mut self.hints {
+                brought.hinted = hints.poll(cx);
+            }
+            let elapsed = until.is_some() && alarm.poll(cx).is_ready();
+            let nothing =
+                brought.notices.is_empty() && brought.done.is_empty() && brought.hinted.is_empty();
+            if nothing && !elapsed { Poll::Pending } else { Poll::Ready(brought) }
+        })
+        .await
+    }
+
+    /// The engine has noticed something.
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Want(name, wish) => {
+                self.member.want(&name);
+                self.wanted.insert(name, wish);
+                if self.failures > 0 && !self.is_alive() {
+                    self.engine(Engine::nothing_at_once);
+                }
+            }
+            Notice::PassOn(name, wish) => {
+                // What the session knows of a hold may be gone already, if somebody has taken it.
+                if self.member.names.contains_key(&name) {
+                    self.member.pass_on(&name);
+                } else {
+                    self.member.want(&name);
+                }
+                self.wanted.insert(name, wish);
+            }
+            Notice::GiveUp(name) => {
+                self.member.give_up(&name);
+                self.wanted.remove(&name);
+            }
+            Notice::Drained | Notice::Gone => self.close(),
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.closing {
+            self.closing = true;
+            self.last_success = self.now();
+            self.member.close();
+        }
+    }
+
+    /// A call has ended. Answers the name that it was about, and what was wrong.
+    fn answered(&mut self, done: Done, now: Moment) -> Option<(LockName, Option<Problem>)> {
+        if done.session != self.member.id {
+            return None;
+        }
+        let name = match &done.answer {
+            Answer::Name(name, _) => Some(name.clone()),
+            _ => None,
+        };
+        if let Some(Problem::Store(problem)) = &done.problem {
+            self.failures = self.failures.saturating_add(1);
+            self.status.failed(self.failures, problem.clone());
+            let backoff = self.backoff();
+            self.times.retry.get_or_insert(now + backoff);
+            self.unreturned += usize::from(self.closing && name.is_some());
+            if !self.is_alive() {
+                self.status.alive(false);
+                self.engine(Engine::nothing_at_once);
+            }
+        } else {
+            self.failures = 0;
+            self.last_success = now;
+            self.status.answered();
+        }
+        self.member.answered(done.answer, now);
+        Some((name?, done.problem))
+    }
+
+    /// Does what its time has come for.
+    fn keep_times(&mut self, now: Moment) {
+        let come = |time: &mut Option<Moment>| time.take_if(|time| *time <= now).is_some();
+        if come(&mut self.times.look) {
+            let waiting: Vec<_> = self.member.waiting().cloned().collect();
+            waiting.iter().for_each(|name| self.member.look(name));
+            self.hints.iter_mut().for_each(Hints::looked);
+        }
+        if come(&mut self.times.retry) {
+            let names = self.member.names.iter();
+            let resting: Vec<_> =
+                names.filter(|(_, own)| own.resting).map(|(name, _)| name.clone()).collect();
+            resting.iter().for_each(|name| self.member.look(name));
+        }
+        if come(&mut self.times.sweep) {
+            self.member.sweep();
+        }
+        if self.times.look.is_none() && self.member.waiting().next().is_some() {
+            self.times.look = Some(now + self.random.up_to(self.plan.look_every));
+        }
+        if self.times.sweep.is_none() && self.is_alive() {
+            self.times.sweep = Some(now + self.random.up_to(self.plan.sweep_every));
+        }
+    }
+
+    /// Tells the engine what has come of it all.
+    fn tell(&mut self, now: Moment) {
+        self.member.tick(now);
+        if self.is_alive() {
+            // Before anything is granted by it.
+            let until = Tick::at(self.member.session.trusted_until);
+            self.engine(|engine, effects| engine.trust_until(until, effects));
+        }
+        while let Some(news) = self.member.news(now) {
+            match news {
+                News::Begun => self.begun(),
+                News::Granted(name, token) => {
+                    if let Some(wish) = self.wanted.get(&name).copied() {
+                        let granted = self
+                            .engine(|engine, effects| engine.granted(&name, wish, token, effects));
+                        // Otherwise the engine has noticed why, and says so next.
+                        if granted == Some(true) {
+                            self.wanted.remove(&name);
+                        }
+                    }
+                }
+                News::Lost(name, token) => {
+                    self.engine(|engine, effects| {
+                        engine.taken_away(name.as_str(), token, effects);
+                    });
+                }
+                // Whoever waits for it is told together with the answer.
+                News::Left(_) | News::Unreadable(_) => {}
+                News::Ended(end) => self.session_ended(end),
+            }
+        }
+    }
+
+    fn begun(&mut self) {
+        self.times = Times::default();
+        self.status.alive(true);
+        for name in self.wanted.keys() {
+            self.member.want(name);
+        }
+    }
+
+    fn session_ended(&mut self, end: End) {
+        self.status.alive(false);
+        let why = match end {
+            End::Outage => SessionEnd::Outage,
+            End::Removed => SessionEnd::Removed,
+            End::StoreWentBack => SessionEnd::StoreWentBack,
+            End::NotBegun => return self.engine(Engine::nothing_at_once).unwrap_or_default(),
+            End::Closed => return,
+        };
+        self.engine(|engine, effects| engine.session_ended(why, effects));
+    }
+
+    /// Whoever would not wait is told what the store's first answer was.
+    fn tell_impatient(&mut self, name: &LockName, problem: Option<Problem>) {
+        let Some(wish) = self.wanted.get(name).copied() else { return };
+        let why = match problem {
+            Some(Problem::Row(why)) => {
+                self.engine(|engine, effects| engine.unreadable(name, wish, why, effects));
+                return;
+            }
+            Some(Problem::Store(_)) => Err(Failure::Unreachable),
+            None if self.member.must_wait(name) => Ok(Refusal::Busy),
+            None => return,
+        };
+        self.engine(|engine, effects| engine.not_at_once(name, wish, why, effects));
+    }
+
+    /// Begins a new session when the last one is over.
+    fn begin_anew(&mut self, now: Moment) {
+        if !self.member.is_over() || self.closing {
+            return;
+        }
+        let wait = if self.failures == 0 { Duration::ZERO } else { self.backoff() };
+        if *self.times.begin.get_or_insert(now + wait) <= now {
+            self.calls.clear();
+            self.hints.iter_mut().for_each(Hints::clear);
+            self.times = Times::default();
+            self.member = begin(&self.plan, &mut self.random, now);
+        }
+    }
+
+    /// Makes the calls that are to be made.
+    fn call(&mut self, now: Moment) {
+        if self.rests() {
+            return;
+        }
+        // The session's own call comes first, and waits for no other.
+        while self.calls.len() < AT_ONCE || self.member.next_wake().is_some_and(|wake| wake <= now)
+        {
+            let Some(call) = self.member.call(now) else { break };
+            let store = Arc::clone(&self.store);
+            let call = make(store, self.member.id, call, self.plan.call_timeout);
+            self.calls.push(Box::pin(call));
+        }
+    }
+
+    /// Watches the row of a name while somebody else has it, and not otherwise.
+    fn watch(&mut self, name: LockName) {
+        if let Some(hints) = &mut self.hints {
+            let others = self.member.must_wait(&name);
+            let own = self.member.names.get(&name).filter(|_| others);
+            hints.watch(name, own.and_then(Claimant::version));
+        }
+    }
+
+    fn next_wake(&self) -> Option<Moment> {
+        let Times { look, sweep, retry, begin } = self.times;
+        let member = self.member.next_wake().filter(|_| !self.rests());
+        let closing =
+            (self.closing && self.failures > 0).then(|| self.last_success + self.plan.call_timeout);
+        [look, sweep, retry, begin, member, closing].into_iter().flatten().min()
+    }
+
+    /// Whether the row of a session that has ended could not be removed, and is to be tried again later.
+    fn rests(&self) -> bool {
+        matches!(self.member.session.life, Life::Ending(_)) && self.times.retry.is_some()
+    }
+
+    /// Whether everything is given back, or cannot be.
+    fn is_over(&self) -> bool {
+        let given_up =
+            self.failures > 0 && self.now() >= self.last_success + self.plan.call_timeout;
+        self.closing && (self.member.is_over() || given_up)
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        let (unreturned, left) = (self.unreturned, !self.member.is_over());
+        self.engine(|engine, effects| engine.driver_ended(unreturned, left, effects));
+    }
+
+    fn is_alive(&self) -> bool {
+        self.member.session.life == Life::Alive
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now().moment()
+    }
+
+    fn backoff(&mut self) -> Duration {
+        let doubled = BACKOFF * 2_u32.pow(self.failures.saturating_sub(1).min(16));
+        self.random.up_to(doubled.min(self.plan.timing.ttl() / 4))
+    }
+
+    fn engine<R>(&self, action: impl FnOnce(&Engine, &mut Effects) -> R) -> Option<R> {
+        Some(self.space.upgrade()?.act(action))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if !self.ended {
+            // The runtime has ended: nobody will keep the session alive.
+            self.status.alive(false);
+            self.engine(|engine, effects| engine.session_ended(SessionEnd::Outage, effects));
+            self.engine(|engine, effects| engine.shutdown(Duration::ZERO, effects));
+            self.engine(|engine, effects| engine.driver_ended(0, true, effects));
+        }
+    }
+}
+
+/// A session that is about to begin, with a number that was never used.
+fn begin(plan: &Plan, random: &mut Random, now: Moment) -> Member {
+    let id = SessionId(u128::from(random.fresh()) << 64 | u128::from(random.fresh()));
+    Member::new(id, Session::new(plan.timing, &plan.label, now))
+}
+
+/// Random numbers: those of sessions from the system, those for jitter from a generator that it has seeded.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Self {
+        let mut random = Self(0);
+        random.0 = random.fresh();
+        random
+    }
+
+    /// From the system.
+    fn fresh(&mut self) -> u64 {
+        getrandom::u64().expect("the system has random numbers")
+    }
+
+    /// Between three quarters of `duration` and all of it, so that processes which began together do not
+    /// stay together.
+    fn up_to(&mut self, duration: Duration) -> Duration {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let part = (self.0 >> 40) as f64 / (1_u64 << 24) as f64;
+        duration.mul_f64(0.75 + part / 4.0)
+    }
+}

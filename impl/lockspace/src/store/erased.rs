@@ -1,0 +1,192 @@
+//! A store of any kind, and the calls that a session makes to it, each within its limit of time.
+//!
+//! What this file must not do: decide anything. It turns asks into calls and what comes of them into replies.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::member::{Answer, Call, Rows};
+use super::record::{Record, RecordError, SessionId, SessionRecord};
+use super::{Ask, Key, Reply, Row, Store, StoreError, Swap, Version};
+use crate::runtime;
+use crate::sync::Arc;
+
+/// A future of which only the output is known.
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a load finds.
+type Found = Option<(Version, Vec<u8>)>;
+
+/// A [`Store`], without its type.
+pub(crate) trait AnyStore: Send + Sync {
+    fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Found, StoreError>>;
+    fn swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<Version>,
+        new: Option<&'a [u8]>,
+    ) -> Boxed<'a, Result<Swap, StoreError>>;
+    fn scan<'a>(&'a self, prefix: &'a str) -> Boxed<'a, Result<Vec<Row>, StoreError>>;
+    fn watch<'a>(&'a self, key: &'a str, known: Option<Version>) -> Boxed<'a, ()>;
+    fn has_hints(&self) -> bool;
+}
+
+impl<S: Store> AnyStore for S {
+    fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Found, StoreError>> {
+        Box::pin(Store::load(self, key))
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<Version>,
+        new: Option<&'a [u8]>,
+    ) -> Boxed<'a, Result<Swap, StoreError>> {
+        Box::pin(Store::swap(self, key, expected, new))
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str) -> Boxed<'a, Result<Vec<Row>, StoreError>> {
+        Box::pin(Store::scan(self, prefix))
+    }
+
+    fn watch<'a>(&'a self, key: &'a str, known: Option<Version>) -> Boxed<'a, ()> {
+        Box::pin(Store::watch(self, key, known))
+    }
+
+    fn has_hints(&self) -> bool {
+        self.capabilities().hints
+    }
+}
+
+/// What came of a call.
+pub(crate) struct Done {
+    /// Whose call it was.
+    pub(crate) session: SessionId,
+    pub(crate) answer: Answer,
+    pub(crate) problem: Option<Problem>,
+}
+
+/// Why a call was not answered as one would wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The store did not answer, or said that something failed.
+    Store(String),
+    /// A row cannot be read.
+    Row(RecordError),
+}
+
+/// Makes a call, and gives up after `limit`: whether it had an effect is then not known.
+pub(crate) async fn make(
+    store: Arc<dyn AnyStore>,
+    session: SessionId,
+    call: Call,
+    limit: Duration,
+) -> Done {
+    let mut problem = None;
+    let answer = match call {
+        Call::Own(ask) => {
+            let key = Key::Session(session).to_string();
+            Answer::Own(ask_row(&*store, &key, ask, SessionRecord::read, limit, &mut problem).await)
+        }
+        Call::Other(id, ask) => {
+            let key = Key::Session(id).to_string();
+            let reply = ask_row(&*store, &key, ask, SessionRecord::read, limit, &mut problem).await;
+            Answer::Other(id, reply)
+        }
+        Call::Name(name, ask) => {
+            let key = Key::Lock(name.clone()).to_string();
+            let reply = ask_row(&*store, &key, ask, Record::read, limit, &mut problem).await;
+            Answer::Name(name, reply)
+        }
+        Call::Scan => Answer::Scan(scan_all(&*store, limit, &mut problem).await),
+    };
+    Done { session, answer, problem }
+}
+
+async fn ask_row<Content: ToString>(
+    store: &dyn AnyStore,
+    key: &str,
+    ask: Ask<Content>,
+    read: impl FnOnce(&[u8]) -> Result<Content, RecordError>,
+    limit: Duration,
+    problem: &mut Option<Problem>,
+) -> Reply<Content> {
+    let failed = match ask {
+        Ask::Load => match runtime::within(limit, store.load(key)).await {
+            Some(Ok(None)) => return Reply::Loaded(None),
+            Some(Ok(Some((version, bytes)))) => match read(&bytes) {
+                Ok(content) => return Reply::Loaded(Some((version, content))),
+                Err(error) => {
+                    *problem = Some(Problem::Row(error));
+                    return Reply::Unreadable;
+                }
+            },
+            Some(Err(error)) => Some(error),
+            None => None,
+        },
+        Ask::Swap { expected, new } => {
+            let new = new.map(|content| content.to_string().into_bytes());
+            match runtime::within(limit, store.swap(key, expected, new.as_deref())).await {
+                Some(Ok(Swap::Swapped(version))) => return Reply::Swapped(version),
+                Some(Ok(Swap::Conflict)) => return Reply::Conflict,
+                Some(Err(error)) => Some(error),
+                None => None,
+            }
+        }
+    };
+    *problem = Some(Problem::Store(tell(failed.as_ref(), limit)));
+    match failed {
+        Some(StoreError::NotDone(_)) => Reply::NotDone,
+        Some(StoreError::Unknown(_)) | None => Reply::Unknown,
+    }
+}
+
+/// All rows of names that can be read, and then all rows of sessions.
+async fn scan_all(
+    store: &dyn AnyStore,
+    limit: Duration,
+    problem: &mut Option<Problem>,
+) -> Option<Rows> {
+    let mut rows = Rows::default();
+    for prefix in [Key::LOCKS, Key::SESSIONS] {
+        let found = match runtime::within(limit, store.scan(prefix)).await {
+            Some(Ok(found)) => found,
+            Some(Err(error)) => {
+                *problem = Some(Problem::Store(tell(Some(&error), limit)));
+                return None;
+            }
+            None => {
+                *problem = Some(Problem::Store(tell(None, limit)));
+                return None;
+            }
+        };
+        for Row { key, version, bytes } in found {
+            match Key::parse(&key) {
+                Some(Key::Lock(name)) => {
+                    rows.names.extend(Record::read(&bytes).ok().map(|row| (name, version, row)));
+                }
+                Some(Key::Session(id)) => {
+                    // One that cannot be read is there all the same, and is nobody's to remove.
+                    let unread = |_| SessionRecord::new(Duration::MAX, "");
+                    let row = SessionRecord::read(&bytes).unwrap_or_else(unread);
+                    rows.sessions.push((id, version, row));
+                }
+                None => {}
+            }
+        }
+    }
+    Some(rows)
+}
+
+/// An error and its causes, in one line; none if there was no answer within the limit.
+pub(crate) fn tell(error: Option<&StoreError>, limit: Duration) -> String {
+    let Some(error) = error else { return format!("no answer within {limit:?}") };
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,171 @@
+//! Opening a lockspace over a store, and what it shares with its driver.
+
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+use super::driver::Driver;
+use super::erased::AnyStore;
+use super::{Options, OptionsError, Store};
+use crate::engine::Inbox;
+use crate::runtime;
+use crate::space::{Builder, LockSpace};
+use crate::sync::{Arc, Mutex};
+
+/// Why a lockspace could not be opened. Nothing is left of it but, at worst, the row of a session that
+/// others remove when its ttl has passed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The settings cannot be.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The store did not take the row of a new session.
+    #[error("the store cannot be used: {problem}")]
+    Store {
+        /// What it said.
+        problem: String,
+    },
+}
+
+/// The way from a lockspace to its store.
+pub(crate) struct Remote {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) status: Arc<Status>,
+}
+
+/// How the driver's session is, for those who ask.
+#[derive(Default)]
+pub(crate) struct Status(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// Whether the first session has begun, once that is known.
+    opened: Option<bool>,
+    opener: Option<Waker>,
+    alive: bool,
+    failures: u32,
+    problem: Option<String>,
+}
+
+impl Status {
+    /// Why the store cannot be relied upon now, if it cannot.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let known = self.0.lock();
+        known.problem.clone().filter(|_| known.failures > 0 || !known.alive)
+    }
+
+    /// So many calls have failed since one did not.
+    pub(crate) fn failed(&self, failures: u32, problem: String) {
+        let mut known = self.0.lock();
+        known.failures = failures;
+        known.problem = Some(problem);
+    }
+
+    pub(crate) fn answered(&self) {
+        self.0.lock().failures = 0;
+    }
+
+    pub(crate) fn alive(&self, alive: bool) {
+        let mut known = self.0.lock();
+        known.alive = alive;
+        known.opened.get_or_insert(alive);
+        let opener = known.opener.take();
+        drop(known);
+        opener.into_iter().for_each(Waker::wake);
+    }
+
+    async fn opened(&self) -> bool {
+        poll_fn(|cx| {
+            let mut known = self.0.lock();
+            if let Some(opened) = known.opened {
+                return Poll::Ready(opened);
+            }
+            known.opener = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl LockSpace {
+    /// Opens a lockspace over a store, with the default settings otherwise: what is held in it is held by
+    /// nobody else who has opened the same store, in whatever process or on whatever machine.
+    ///
+    /// See [`Builder::open`].
+    ///
+    /// # Errors
+    /// As [`Builder::open`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with timers.
+    ///
+    /// ```
+    /// use lockspace::LockSpace;
+    /// use lockspace::store::{Memory, Options};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = Memory::new();
+    /// let here = LockSpace::open(store.clone(), Options::new()).await?;
+    /// let there = LockSpace::open(store, Options::new()).await?;
+    ///
+    /// let guard = here.acquire("invoice/42").await?;
+    /// let no_wait = std::time::Duration::ZERO;
+    /// assert!(there.acquire("invoice/42").wait_timeout(no_wait).await.is_err());
+    ///
+    /// let earlier = guard.fencing_token();
+    /// drop(guard);
+    /// let guard = there.acquire("invoice/42").await?;
+    /// assert!(guard.fencing_token() > earlier);
+    /// # Ok(()) }
+    /// ```
+    pub async fn open(store: impl Store, options: Options) -> Result<Self, OpenError> {
+        Self::builder().open(store, options).await
+    }
+}
+
+impl Builder {
+    /// Makes the lockspace, over a store. It returns when its session has begun.
+    ///
+    /// The whole interface is that of a lockspace in one process. What differs:
+    ///
+    /// - An acquire takes a round trip to the store, and so does the release, which a guard leaves to the
+    ///   lockspace when it is dropped. A name that several here want is asked for once.
+    /// - A hold can be [lost](crate::Guard::lost) because the [session](crate::SessionEnd) ends. A new
+    ///   session begins by itself, and those who wait go on waiting.
+    /// - [`snapshot`](LockSpace::snapshot), [`audit`](LockSpace::audit) and
+    ///   [`wait_until_released`](LockSpace::wait_until_released) concern what is held and wanted here.
+    /// - [`shards`](Self::shards) has no effect.
+    ///
+    /// # Guarantees
+    /// Nobody who trusts his guard ([`is_lost`](crate::Guard::is_lost) says no) holds what somebody else
+    /// does (S1), as long as clocks keep their speed within the drift margin. Tokens grow for the life of
+    /// the store's data (S2). Sessions are granted a name in the order in which they came, and requests of
+    /// a session in theirs (S3). What a process that died held comes free (L2).
+    ///
+    /// # Errors
+    /// [`OpenError`]: settings that cannot be, or a store that did not take the session's row at the first
+    /// attempt.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the session that may have begun, in the background.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with timers. The session lives on this runtime: if it ends first, the
+    /// lockspace shuts down at once.
+    pub async fn open(self, store: impl Store, options: Options) -> Result<LockSpace, OpenError> {
+        let store: Arc<dyn AnyStore> = Arc::new(store);
+        let plan = options.plan(store.has_hints())?;
+        let (inbox, status) = (Arc::<Inbox>::default(), Arc::<Status>::default());
+        let remote = Remote { inbox: Arc::clone(&inbox), status: Arc::clone(&status) };
+        let space = self.assemble(Some(remote));
+        let driver = Driver::new(plan, store, inbox, Arc::clone(&status), space.shared());
+        runtime::spawn(driver.run());
+        if status.opened().await {
+            Ok(space)
+        } else {
+            let problem = status.problem().unwrap_or_else(|| "the session has no place".into());
+            Err(OpenError::Store { problem })
+        }
+    }
+}
