@@ -181,10 +181,11 @@ impl Audit {
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { held, away, waiting, unseen, lost, watching, timers, reaper, faults } = self;
-        write!(
-            f,
-            "{held} held, {away} away, {waiting} waiting, {unseen} unseen answers, {lost} lost holds, "
-        )?;
+        write!(f, "{held} held, ")?;
+        if *away > 0 {
+            write!(f, "{away} away, ")?;
+        }
+        write!(f, "{waiting} waiting, {unseen} unseen answers, {lost} lost holds, ")?;
         write!(f, "{watching} watching, {timers} timers, reaper: {reaper}")?;
         faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
