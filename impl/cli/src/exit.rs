@@ -13,11 +13,14 @@ pub(crate) enum Exit {
     Failed,
     /// The budget was spent before there was a verdict.
     Undecided,
+    /// The name did not come free in the time that was given.
+    Busy,
 }
 
 impl Exit {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 4] = [Self::Done, Self::Deviates, Self::Failed, Self::Undecided];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Done, Self::Deviates, Self::Failed, Self::Undecided, Self::Busy];
 
     /// The number.
     pub(crate) const fn code(self) -> u8 {
@@ -26,15 +29,17 @@ impl Exit {
             Self::Deviates => 1,
             Self::Failed => 2,
             Self::Undecided => 3,
+            Self::Busy => 120,
         }
     }
 
     /// What it says.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
+            Self::Busy => "the name did not come free in time",
             Self::Done => "done, and all is well; a history is accepted",
             Self::Deviates => {
-                "not as it must be: a run deviates, a defect is not refuted, a history is rejected"
+                "not as it must be: a run deviates, a history is rejected, a store is ill, a name is free"
             }
             Self::Failed => "the command was not understood, or could not be carried out",
             Self::Undecided => {

@@ -1,11 +1,15 @@
 //! The command `lockspace`: one module for each subcommand. This file parses, calls and exits.
 
+mod act;
 mod check_history;
 mod exit;
 mod explore;
+mod look;
 mod manual;
 mod output;
 mod picture;
+mod span;
+mod store;
 mod trace;
 mod verify;
 
@@ -26,6 +30,9 @@ struct Cli {
 const CHECKED: [Exit; 3] = [Exit::Done, Exit::Deviates, Exit::Failed];
 const JUDGED: [Exit; 4] = [Exit::Done, Exit::Deviates, Exit::Failed, Exit::Undecided];
 
+const LOOKED: [Exit; 2] = [Exit::Done, Exit::Failed];
+const WAITED: [Exit; 3] = [Exit::Done, Exit::Failed, Exit::Busy];
+
 #[derive(Subcommand)]
 enum Command {
     /// Model checks the protocol: every run of the manifest, progress, and the faulty designs
@@ -40,6 +47,21 @@ enum Command {
     /// Judges a recorded history: could a correct lock have given these answers?
     #[command(after_help = explained(&JUDGED))]
     CheckHistory(check_history::Args),
+    /// Shows who holds which name, and who waits for it
+    #[command(after_help = explained(&LOOKED))]
+    Ls(look::LsArgs),
+    /// Shows the same again and again, until q or Ctrl-C
+    #[command(after_help = explained(&LOOKED))]
+    Top(look::TopArgs),
+    /// Says whether the store can be reached and all that stands in it can be read
+    #[command(after_help = explained(&CHECKED))]
+    Health(look::LsArgs),
+    /// Waits until nobody holds a name
+    #[command(after_help = explained(&WAITED))]
+    Wait(act::WaitArgs),
+    /// Takes a name from its holder
+    #[command(after_help = explained(&CHECKED))]
+    ForceRelease(act::ForceArgs),
     /// Prints what a shell needs to complete this command
     Completions(manual::CompletionsArgs),
     /// Prints the man page, or writes one for each subcommand into a folder
@@ -52,6 +74,11 @@ fn main() -> ExitCode {
         Command::Explore(args) => explore::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::CheckHistory(args) => check_history::run(&args),
+        Command::Ls(args) => look::ls(&args),
+        Command::Top(args) => look::top(&args),
+        Command::Health(args) => look::health(&args),
+        Command::Wait(args) => act::wait(&args),
+        Command::ForceRelease(args) => act::force_release(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),
     };

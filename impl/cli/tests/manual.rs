@@ -4,8 +4,19 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 6] =
-    ["verify", "explore", "trace", "check-history", "completions", "man"];
+const SUBCOMMANDS: [&str; 11] = [
+    "verify",
+    "explore",
+    "trace",
+    "check-history",
+    "ls",
+    "top",
+    "health",
+    "wait",
+    "force-release",
+    "completions",
+    "man",
+];
 
 fn lockspace(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lockspace")).args(args).output().expect("the binary runs")

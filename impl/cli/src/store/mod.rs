@@ -1,0 +1,131 @@
+//! The stores that the command can speak to, and what stands in them.
+//!
+//! What this module must not do: decide anything about locks. The library does.
+
+mod survey;
+mod url;
+
+use std::env;
+use std::fs::DirBuilder;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lockspace::store::{Key, Store, StoreError};
+use lockspace::{LockName, NameError};
+use lockspace_sqlite::SqliteStore;
+
+pub(crate) use survey::{Claimed, Survey, survey};
+pub(crate) use url::{Place, StoreUrl, UrlError};
+
+/// The environment variable that says which store, where `--store` does not: for URLs with a password,
+/// which would be seen among the arguments.
+const VARIABLE: &str = "LOCKSPACE_STORE";
+
+/// Which store.
+#[derive(Clone, clap::Args)]
+pub(crate) struct StoreArgs {
+    /// Where the lockspace is: sqlite:PATH. Default: $LOCKSPACE_STORE, or a file in the state directory
+    #[arg(long, value_name = "URL", value_parser = StoreUrl::new)]
+    store: Option<StoreUrl>,
+}
+
+/// Why there is no store.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("{1}: {0}")]
+    Url(UrlError, StoreUrl),
+    #[error(
+        "there is no place for locks: neither XDG_STATE_HOME nor HOME is set; use --store sqlite:PATH"
+    )]
+    NoStateDirectory,
+    #[error("{0}: {1}")]
+    Directory(PathBuf, io::Error),
+    #[error("{0}: {1}")]
+    Open(StoreUrl, String),
+    #[error("the store cannot be used: {0}")]
+    Call(String),
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::Call(chain(&error))
+    }
+}
+
+/// An error and what caused it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl StoreArgs {
+    /// The URL of the store that is meant.
+    pub(crate) fn url(&self) -> Result<StoreUrl, Problem> {
+        let variable = || {
+            env::var(VARIABLE).ok().filter(|value| !value.is_empty()).map(|text| {
+                let Ok(url) = StoreUrl::new(&text);
+                url
+            })
+        };
+        self.store.clone().or_else(variable).map_or_else(default_url, Ok)
+    }
+
+    /// Opens it.
+    pub(crate) async fn open(&self) -> Result<SqliteStore, Problem> {
+        let url = self.url()?;
+        let Place::Sqlite(path) = url.place().map_err(|error| Problem::Url(error, url.clone()))?;
+        let failed = |error: lockspace_sqlite::OpenError| Problem::Open(url.clone(), chain(&error));
+        SqliteStore::open(path).await.map_err(failed)
+    }
+}
+
+/// A file in the user's state directory, which is made if it is not there: for this user alone.
+fn default_url() -> Result<StoreUrl, Problem> {
+    let absolute =
+        |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || Some(absolute("HOME")?.join(".local/state"));
+    let folder = absolute("XDG_STATE_HOME").or_else(home).ok_or(Problem::NoStateDirectory)?;
+    let folder = folder.join("lockspace");
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&folder).map_err(|error| Problem::Directory(folder.clone(), error))?;
+    Ok(StoreUrl::file(&folder.join("locks.sqlite")))
+}
+
+/// Runs what speaks to a store, on this thread.
+pub(crate) fn run<T>(work: impl Future<Output = Result<T, Problem>>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    done.map_err(|problem| match problem {
+        Problem::Io(error) => error,
+        problem => io::Error::other(problem.to_string()),
+    })
+}
+
+/// The key of a name's row.
+pub(crate) fn key(name: &str) -> Result<String, NameError> {
+    Ok(Key::Lock(LockName::new(name)?).to_string())
+}
+
+/// Until the row of `key` may be another one, and not for long.
+pub(crate) async fn changed(
+    store: &impl Store,
+    key: &str,
+    known: Option<lockspace::store::Version>,
+) {
+    const LONGEST: Duration = Duration::from_millis(250);
+    let _ = tokio::time::timeout(LONGEST, store.watch(key, known)).await;
+}
