@@ -1,0 +1,288 @@
+//! A lockspace for many machines, in one Redis or Valkey server.
+//!
+//! [`RedisStore`] is a [`Store`] for `lockspace`.
+//!
+//! ```no_run
+//! use lockspace::store::Store;
+//! use lockspace_redis::RedisStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = RedisStore::connect("redis://127.0.0.1", "billing").await?;
+//! assert_eq!(store.load("lock/a").await?, None);
+//! # Ok(()) }
+//! ```
+//!
+//! # The server
+//! One primary, reached directly and without TLS: Redis 5 or later, or Valkey. Tested with Redis 7.0 only.
+//! The tests kill the server's process; what a power loss leaves is the server's word.
+//!
+//! | Setting | Why |
+//! |---|---|
+//! | `appendonly yes`, `appendfsync always` | swaps that were answered survive a crash of the machine |
+//! | `maxmemory-policy noeviction` | a server that is full refuses swaps, and does not forget the namespace |
+//!
+//! With `appendfsync everysec` the last second may be gone after a power loss, and without `appendonly`
+//! everything is gone after a restart. Either is a loss of data, and is met as such (below). Whether the
+//! server writes each swap to its disk is asked when connecting, and is what
+//! [`durable`](Capabilities::durable) says; a server that does not let us ask is taken not to.
+//!
+//! # What stands in it
+//! One key for each namespace, `lockspace:{NAMESPACE}`, a hash: a field for each row (`VERSION BYTES`), and
+//! under the empty name a marker with the format and the last version. One key lies in one slot, and one
+//! ACL pattern grants it: `~lockspace:* &lockspace:*`, with `EVALSHA`, `SCRIPT|LOAD`, `HGET`, `HSET`,
+//! `HDEL`, `HGETALL`, `EXISTS`, `TIME`, `PUBLISH` and `SUBSCRIBE`. The marker stays when everything is
+//! released. A key of something else, or of another format, is refused and left as it is.
+//!
+//! # What is promised
+//! The contract of [`Store`], and so S1 to S9 of the protocol over a store, as long as the server keeps
+//! what it has answered. Swaps are scripts, which Redis runs one after the other; the version is drawn
+//! inside.
+//!
+//! *Data that are lost* (`FLUSHALL`, an eviction, a restart without `appendonly`) are lost with all rows of
+//! the namespace at once, those of the sessions too. Each session finds its row gone at its next
+//! keep-alive, and its holds are lost. Until then another session may hold the same name: S1 does not
+//! hold over a loss of data. S2 does: a version is never smaller than the server's clock in
+//! microseconds, so tokens go on upwards, as long as that clock does and there were fewer than a
+//! million swaps a second.
+//!
+//! *Failover is not promised.* Replication is asynchronous: a replica that takes over may lack the last
+//! swaps, and a lock that was granted may be granted again. Tokens go on upwards there as well, if the
+//! clocks of the two servers differ by less than the takeover takes. Sentinel and Cluster redirections
+//! are not followed.
+//!
+//! # Connections
+//! One for calls and, once somebody watches, one for hints. They are made when they are needed, so a
+//! server that comes back is found by the next call. Nothing is ever sent twice. A call that is dropped or
+//! fails gives up its connection. A call that gets no answer ends by itself after the
+//! [answer limit](Builder::answer_limit).
+
+mod error;
+mod hints;
+mod line;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::pending;
+use std::time::Duration;
+
+use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
+use redis::{AsyncConnectionConfig, Client, Script, cmd};
+
+pub use error::ConnectError;
+use error::Failure;
+use hints::Hints;
+use line::Line;
+
+/// What the marker of a namespace begins with.
+const FORMAT: &str = "lockspace-redis/1";
+/// The field of the marker. No row has an empty key.
+const MARKER: &str = "";
+
+/// How a server is to be used.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn connect() -> Result<(), lockspace_redis::ConnectError> {
+/// let store = lockspace_redis::RedisStore::builder()
+///     .namespace("billing")
+///     .answer_limit(Duration::from_secs(2))
+///     .connect("redis://127.0.0.1")
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    namespace: String,
+    answer_limit: Duration,
+}
+
+impl Builder {
+    /// Which lockspace of the server: any text. The default is `default`.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// How long a call waits for its answer before it ends as unknown, and how long for a connection
+    /// before it ends as not done. The default is 5 seconds. Keep it well below the ttl of the sessions.
+    #[must_use]
+    pub fn answer_limit(mut self, limit: Duration) -> Self {
+        self.answer_limit = limit;
+        self
+    }
+
+    /// Connects to the server at this address: `redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE]`.
+    ///
+    /// # Errors
+    /// [`ConnectError`]. The server is then as it was.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the connection is closed.
+    pub async fn connect(self, address: &str) -> Result<RedisStore, ConnectError> {
+        let client = Client::open(address).map_err(ConnectError::Address)?;
+        let limit = Some(self.answer_limit);
+        let config = AsyncConnectionConfig::new();
+        let config = config.set_connection_timeout(limit).set_response_timeout(limit);
+        let mut store = RedisStore {
+            hash: format!("lockspace:{{{}}}", self.namespace),
+            line: Line::new(client, config),
+            swap: Script::new(include_str!("swap.lua")),
+            hints: Hints::default(),
+            durable: false,
+        };
+        store.check_format().await?;
+        store.durable = store.is_durable().await;
+        Ok(store)
+    }
+}
+
+/// A namespace of a Redis server as a store. See the [package's documentation](crate).
+///
+/// It belongs to the tokio runtime that it was made on.
+pub struct RedisStore {
+    /// The key of the namespace, and the channel on which its swaps are told.
+    hash: String,
+    line: Line,
+    swap: Script,
+    hints: Hints,
+    durable: bool,
+}
+
+impl RedisStore {
+    /// Connects to the server at this address, with the defaults of [`Builder`].
+    ///
+    /// # Errors
+    /// [`ConnectError`]. The server is then as it was.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the connection is closed.
+    pub async fn connect(address: &str, namespace: &str) -> Result<Self, ConnectError> {
+        Self::builder().namespace(namespace).connect(address).await
+    }
+
+    /// With other settings than the defaults.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder { namespace: "default".into(), answer_limit: Duration::from_secs(5) }
+    }
+
+    async fn field(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut call = self.line.take().await?;
+        let answer = cmd("HGET").arg(&self.hash).arg(name).query_async(&mut call.connection).await;
+        call.end(answer)
+    }
+
+    /// Whether the namespace is ours, or there is none yet.
+    async fn check_format(&self) -> Result<(), ConnectError> {
+        if let Some(marker) = self.field(MARKER).await.map_err(wrong_type)? {
+            let word = marker.split(|byte| *byte == b' ').next().unwrap_or_default();
+            return match word {
+                word if word == FORMAT.as_bytes() => Ok(()),
+                word if word.starts_with(b"lockspace-redis/") => Err(ConnectError::Newer),
+                _ => Err(ConnectError::Foreign),
+            };
+        }
+        let mut call = self.line.take().await.map_err(ConnectError::Server)?;
+        let answer = cmd("EXISTS").arg(&self.hash).query_async(&mut call.connection).await;
+        let exists: bool = call.end(answer).map_err(ConnectError::Server)?;
+        if exists { Err(ConnectError::Foreign) } else { Ok(()) }
+    }
+
+    /// Whether the server writes each swap to its disk before it answers. One that does not say does not.
+    async fn is_durable(&self) -> bool {
+        self.is_set("appendonly", "yes").await && self.is_set("appendfsync", "always").await
+    }
+
+    async fn is_set(&self, setting: &str, value: &str) -> bool {
+        let Ok(mut call) = self.line.take().await else { return false };
+        let mut ask = cmd("CONFIG");
+        let answer = ask.arg("GET").arg(setting).query_async(&mut call.connection).await;
+        let settings: Result<HashMap<String, String>, _> = call.end(answer);
+        settings.is_ok_and(|settings| settings.get(setting).is_some_and(|is| is == value))
+    }
+}
+
+/// The server refuses to look for a field in what is no hash.
+fn wrong_type(error: StoreError) -> ConnectError {
+    match &error {
+        StoreError::NotDone(cause) if cause.to_string().contains("WRONGTYPE") => {
+            ConnectError::Foreign
+        }
+        _ => ConnectError::Server(error),
+    }
+}
+
+/// What stands in a field: the version, a space, and the bytes.
+fn row(field: &[u8]) -> Result<(Version, Vec<u8>), Failure> {
+    let space = field.iter().position(|byte| *byte == b' ').ok_or(Failure::Damaged)?;
+    let version = std::str::from_utf8(&field[..space]).ok().and_then(|text| text.parse().ok());
+    Ok((Version(version.ok_or(Failure::Damaged)?), field[space + 1..].to_vec()))
+}
+
+impl Store for RedisStore {
+    async fn load(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+        let field = self.field(key).await?;
+        Ok(field.map(|field| row(&field)).transpose()?)
+    }
+
+    // Upholds contract 1 and 3: the server runs one script after the other, and the version is drawn in it.
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<Version>,
+        new: Option<&[u8]>,
+    ) -> Result<Swap, StoreError> {
+        let mut call = self.line.take().await?;
+        let mut swap = self.swap.key(&self.hash);
+        swap.arg(key).arg(expected.map_or_else(String::new, |version| version.to_string()));
+        swap.arg(FORMAT);
+        if let Some(new) = new {
+            swap.arg(new);
+        }
+        // A server that does not know the script says so, has then done nothing, and is given it.
+        let answer = swap.invoke_async(&mut call.connection).await;
+        let drawn: Option<u64> = call.end(answer)?;
+        Ok(drawn.map_or(Swap::Conflict, |version| Swap::Swapped(Version(version))))
+    }
+
+    async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
+        let mut call = self.line.take().await?;
+        let answer = cmd("HGETALL").arg(&self.hash).query_async(&mut call.connection).await;
+        let fields: Vec<(String, Vec<u8>)> = call.end(answer)?;
+        let ours = |(key, _): &(String, Vec<u8>)| key != MARKER && key.starts_with(prefix);
+        let rows = fields.into_iter().filter(ours).map(|(key, field)| {
+            let (version, bytes) = row(&field)?;
+            Ok(Row { key, version, bytes })
+        });
+        Ok(rows.collect::<Result<_, Failure>>()?)
+    }
+
+    async fn watch(&self, key: &str, known: Option<Version>) {
+        if self.hints.listen(self.line.client(), &self.hash).await.is_err() {
+            // No hint can come. An error would have the caller look again and again.
+            return pending().await;
+        }
+        let hint = self.hints.wait(key);
+        // What was swapped before we listened is not told any more.
+        match self.load(key).await {
+            Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
+            _ => hint.come().await,
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut promises = Capabilities::default();
+        promises.hints = true;
+        promises.durable = self.durable;
+        promises
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may hold a password.
+        f.debug_struct("RedisStore").field("key", &self.hash).finish_non_exhaustive()
+    }
+}

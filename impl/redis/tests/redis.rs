@@ -1,0 +1,322 @@
+//! The contract of a store, on a Redis that is killed, paused, flushed and cut off; and what of Redis it
+//! relies upon.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockspace::store::{Store, StoreError, Swap, Version};
+use lockspace_redis::{ConnectError, RedisStore};
+use lockspace_servers::{Proxy, Redis, Server};
+
+/// Longer than anything takes that is not waited for in vain.
+const LONG: Duration = Duration::from_secs(30);
+
+async fn connect(server: &Server) -> RedisStore {
+    RedisStore::connect(&server.url(), "test").await.expect("the server runs")
+}
+
+async fn by(proxy: &Proxy, server: &Server) -> RedisStore {
+    RedisStore::connect(&server.url_by(proxy.address()), "test").await.expect("the server runs")
+}
+
+async fn swapped(store: &RedisStore, key: &str, old: Option<Version>, new: &[u8]) -> Version {
+    let new = (!new.is_empty()).then_some(new);
+    match store.swap(key, old, new).await {
+        Ok(Swap::Swapped(version)) => version,
+        other => panic!("{key} was to be swapped: {other:?}"),
+    }
+}
+
+/// What a client that knows nothing of lockspaces says to the server.
+async fn raw(server: &Server, words: &[&str]) -> redis::RedisResult<redis::Value> {
+    let client = redis::Client::open(server.url())?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]).query_async(&mut connection).await
+}
+
+/// Its outcome, which comes within a time that says that nobody hung.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future).await.expect("it does not hang")
+}
+
+/// Waits until another one sees the row so.
+async fn until_seen(store: &RedisStore, key: &str, bytes: &[u8]) -> Version {
+    let seen = async {
+        loop {
+            match store.load(key).await {
+                Ok(Some((version, seen))) if seen == bytes => return version,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    };
+    soon(seen).await
+}
+
+#[tokio::test]
+async fn a_row_is_swapped_only_from_the_version_it_has() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    let first = swapped(&store, "lock/a", None, b"one").await;
+    assert_eq!(store.swap("lock/a", None, Some(b"two")).await.unwrap(), Swap::Conflict);
+    assert_eq!(store.swap("lock/a", Some(Version(1)), None).await.unwrap(), Swap::Conflict);
+    assert_eq!(store.swap("lock/b", Some(first), Some(b"two")).await.unwrap(), Swap::Conflict);
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((first, b"one".to_vec())));
+    let bytes: Vec<u8> = (0..=255).collect();
+    let second = swapped(&store, "lock/a", Some(first), &bytes).await;
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((second, bytes)));
+    swapped(&store, "lock/a", Some(second), b"").await;
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_swap_a_version_one_does() {
+    let Some(server) = Redis::start_with(&[]) else { return };
+    let (tasks, turns) = (8, 50_u64);
+    let mut running = Vec::new();
+    for _ in 0..tasks {
+        let store = connect(&server).await;
+        running.push(tokio::spawn(async move {
+            let mut done = Vec::new();
+            while done.len() < 50 {
+                let row = store.load("lock/count").await.unwrap();
+                let (old, count) = match row {
+                    Some((old, bytes)) => (Some(old), String::from_utf8(bytes).unwrap()),
+                    None => (None, "0".into()),
+                };
+                let next: u64 = count.parse::<u64>().unwrap() + 1;
+                let new = next.to_string();
+                let swap = store.swap("lock/count", old, Some(new.as_bytes())).await.unwrap();
+                if let Swap::Swapped(version) = swap {
+                    done.push((next, version));
+                }
+            }
+            done
+        }));
+    }
+    let mut all = Vec::new();
+    for task in running {
+        all.extend(task.await.unwrap());
+    }
+    all.sort_unstable();
+    assert_eq!(
+        all.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
+        (1..=tasks * turns).collect::<Vec<_>>()
+    );
+    assert!(all.windows(2).all(|pair| pair[0].1 < pair[1].1), "versions follow the swaps");
+}
+
+#[tokio::test]
+async fn versions_increase_over_keys_removals_kills_and_a_flush() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    let mut versions = vec![swapped(&store, "lock/a", None, b"a").await];
+    versions.push(swapped(&store, "lock/b", None, b"b").await);
+    versions.push(swapped(&store, "lock/a", Some(versions[0]), b"").await);
+    versions.push(swapped(&store, "lock/a", None, b"a").await);
+    server.kill();
+    server.restart();
+    // The connection is found dead by one call; nothing is sent again.
+    let _ = store.load("lock/a").await;
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((versions[3], b"a".to_vec())));
+    versions.push(swapped(&store, "lock/a", Some(versions[3]), b"").await);
+    raw(&server, &["FLUSHALL"]).await.unwrap();
+    assert_eq!(store.scan("").await.unwrap(), []);
+    versions.push(swapped(&store, "lock/a", None, b"a").await);
+    assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "{versions:?}");
+}
+
+#[tokio::test]
+async fn versions_go_on_where_the_clock_is_behind() {
+    let Some(server) = Redis::start() else { return };
+    let ahead = 4_000_000_000_000_000_u64;
+    let marker = format!("lockspace-redis/1 {ahead}");
+    raw(&server, &["HSET", "lockspace:{test}", "", &marker]).await.unwrap();
+    let store = connect(&server).await;
+    assert_eq!(swapped(&store, "lock/a", None, b"a").await, Version(ahead + 1));
+    assert_eq!(swapped(&store, "lock/b", None, b"b").await, Version(ahead + 2));
+}
+
+#[tokio::test]
+async fn a_scan_shows_the_rows_of_its_prefix() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    for key in ["lock/a", "lock/b", "session/a"] {
+        swapped(&store, key, None, key.as_bytes()).await;
+    }
+    let keys = async |prefix| {
+        let rows = store.scan(prefix).await.unwrap();
+        let mut keys: Vec<_> = rows.into_iter().map(|row| row.key).collect();
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(keys("lock/").await, ["lock/a", "lock/b"]);
+    assert_eq!(keys("").await, ["lock/a", "lock/b", "session/a"]);
+}
+
+#[tokio::test]
+async fn all_rows_of_a_namespace_are_one_key_and_are_lost_together() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    swapped(&store, "lock/a", None, b"a").await;
+    swapped(&store, "session/a", None, b"a").await;
+    assert_eq!(raw(&server, &["DBSIZE"]).await.unwrap(), redis::Value::Int(1));
+    // As an eviction does.
+    raw(&server, &["UNLINK", "lockspace:{test}"]).await.unwrap();
+    assert_eq!(store.load("session/a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn namespaces_share_nothing() {
+    let Some(server) = Redis::start() else { return };
+    let (a, b) = (connect(&server).await, RedisStore::connect(&server.url(), "b").await.unwrap());
+    let version = swapped(&a, "lock/a", None, b"a").await;
+    assert_eq!(b.load("lock/a").await.unwrap(), None);
+    assert_eq!(b.swap("lock/a", Some(version), None).await.unwrap(), Swap::Conflict);
+    assert_eq!(b.scan("").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_unknown_and_the_swap_is_done_once() {
+    let Some(server) = Redis::start() else { return };
+    let proxy = Proxy::before(&server);
+    let (other, store) = (connect(&server).await, Arc::new(by(&proxy, &server).await));
+    swapped(&store, "lock/first", None, b"a").await; // The server knows the script from now on.
+    proxy.lose_reply_to("lock/a");
+    let its = Arc::clone(&store);
+    let swap = tokio::spawn(async move { its.swap("lock/a", None, Some(b"mine")).await });
+    let version = until_seen(&other, "lock/a", b"mine").await;
+    proxy.cut();
+    let outcome = soon(swap).await.unwrap();
+    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
+    assert_eq!(soon(store.load("lock/a")).await.unwrap(), Some((version, b"mine".to_vec())));
+}
+
+#[tokio::test]
+async fn a_lost_request_is_unknown_and_nothing_is_done() {
+    let Some(server) = Redis::start() else { return };
+    let proxy = Proxy::before(&server);
+    let address = server.url_by(proxy.address());
+    let limited = RedisStore::builder().namespace("test").answer_limit(Duration::from_millis(300));
+    let store = limited.connect(&address).await.unwrap();
+    proxy.lose_request("lock/a");
+    let outcome = soon(store.swap("lock/a", None, Some(b"mine"))).await;
+    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
+    assert_eq!(proxy.lost(), 1);
+    // The dead connection was given up.
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_did_nothing_and_is_found_again() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    server.kill();
+    let _ = soon(store.load("lock/a")).await; // Finds the connection dead.
+    let outcome = soon(store.swap("lock/a", Some(version), None)).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    server.restart();
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((version, b"a".to_vec())));
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_leaves_the_store_usable() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    server.pause();
+    let call = store.swap("lock/a", None, Some(b"a"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), call).await.is_err());
+    server.resume();
+    // What was sent may be done at any later time.
+    let row = soon(store.load("lock/a")).await.unwrap();
+    assert!(row.is_none_or(|(_, bytes)| bytes == b"a"));
+    swapped(&store, "lock/b", None, b"b").await;
+}
+
+#[tokio::test]
+async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
+    let Some(server) = Redis::start() else { return };
+    let proxy = Proxy::before(&server);
+    let (other, store) = (connect(&server).await, by(&proxy, &server).await);
+    let first = swapped(&other, "lock/a", None, b"one").await;
+    soon(store.watch("lock/a", None)).await; // It is another version already.
+    let (_, second) = soon(async {
+        tokio::join!(
+            store.watch("lock/a", Some(first)),
+            swapped(&other, "lock/a", Some(first), b"2")
+        )
+    })
+    .await;
+    let mut watch = Box::pin(store.watch("lock/a", Some(second)));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
+    proxy.cut();
+    soon(watch).await;
+}
+
+#[tokio::test]
+async fn a_key_of_something_else_is_refused_and_left_as_it_is() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    let key = "lockspace:{test}";
+    for (words, newer) in [
+        (vec!["SET", key, "theirs"], false),
+        (vec!["HSET", key, "their", "own"], false),
+        (vec!["HSET", key, "", "lockspace-redis/2 17"], true),
+    ] {
+        raw(&server, &["FLUSHALL"]).await.unwrap();
+        raw(&server, &words).await.unwrap();
+        let before = raw(&server, &["DUMP", key]).await.unwrap();
+        let refused = RedisStore::connect(&server.url(), "test").await.unwrap_err();
+        assert_eq!(matches!(refused, ConnectError::Newer), newer, "{refused:?}");
+        assert_eq!(matches!(refused, ConnectError::Foreign), !newer, "{refused:?}");
+        let outcome = store.swap("lock/a", None, Some(b"a")).await;
+        assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+        assert_eq!(raw(&server, &["DUMP", key]).await.unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_did_nothing() {
+    let Some(server) = Redis::start_with(&["--maxmemory", "1"]) else { return };
+    let store = connect(&server).await;
+    let outcome = store.swap("lock/a", None, Some(b"a")).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    assert_eq!(store.scan("").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_commands_that_are_told_suffice() {
+    let Some(server) = Redis::start() else { return };
+    let told = "~lockspace:* &lockspace:* -@all +evalsha +script|load +hget +hset +hdel +hgetall \
+                +exists +time +publish +subscribe";
+    let words = ["ACL", "SETUSER", "app", "on", ">secret"];
+    let words: Vec<_> = words.into_iter().chain(told.split_whitespace()).collect();
+    raw(&server, &words).await.unwrap();
+    let address = server.url().replace("redis://", "redis://app:secret@");
+    let store = RedisStore::connect(&address, "test").await.unwrap();
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    soon(store.watch("lock/a", None)).await;
+    assert_eq!(store.scan("lock/").await.unwrap().len(), 1);
+    swapped(&store, "lock/a", Some(version), b"").await;
+    assert!(!store.capabilities().durable, "the server was not to be asked");
+    assert!(!format!("{store:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_wrong_address_are_said_without_telling_them() {
+    let Some(server) = Redis::start_with(&["--requirepass", "right"]) else { return };
+    let wrong = server.url().replace("redis://", "redis://:secret@");
+    for address in [wrong, "nonsense://:secret@host".into()] {
+        let error = RedisStore::connect(&address, "test").await.unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn durability_is_what_the_server_is_set_to() {
+    let (Some(always), Some(never)) = (Redis::start(), Redis::start_with(&[])) else { return };
+    assert!(connect(&always).await.capabilities().durable);
+    assert!(!connect(&never).await.capabilities().durable);
+}
