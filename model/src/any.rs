@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::checker;
+use crate::cluster::Cluster;
 use crate::engine::Engine;
 use crate::explorer::{self, Explored};
 use crate::machine::Ids;
@@ -21,6 +22,8 @@ pub enum AnyMachine {
     Stepwise(Stepwise),
     /// The engine's algorithm.
     Engine(Engine),
+    /// The protocol over a store.
+    Cluster(Cluster),
 }
 
 /// Calls a function of any machine.
@@ -31,6 +34,7 @@ macro_rules! with {
             AnyMachine::Plain($machine) => $call,
             AnyMachine::Stepwise($machine) => $call,
             AnyMachine::Engine($machine) => $call,
+            AnyMachine::Cluster($machine) => $call,
         }
     };
 }

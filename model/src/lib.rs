@@ -21,6 +21,7 @@
 pub mod any;
 pub mod breakable;
 pub mod checker;
+pub mod cluster;
 mod components;
 pub mod defects;
 pub mod engine;

@@ -8,6 +8,7 @@ use lockspace_spec::{Limits, REACHABLE};
 use serde::Deserialize;
 
 use crate::any::AnyMachine;
+use crate::cluster::{Bounds, Cluster};
 use crate::engine::Engine;
 use crate::explorer::Explored;
 use crate::machine::Ids;
@@ -44,6 +45,8 @@ pub struct Run {
     /// Whether the machine is the lock whose operations take several steps, with a bound on grants.
     #[serde(default)]
     pub stepwise: bool,
+    /// If the machine is the protocol over a store, whose sessions the clients are: what happens there.
+    pub cluster: Option<Bounds>,
     /// The limit on names in use, if there is one.
     pub most_names: Option<usize>,
     /// The limit on the waiters of a name, if there is one.
@@ -64,7 +67,7 @@ pub struct Run {
     /// The longest of the shortest paths.
     pub depth: u32,
     /// The reachability goals that these bounds are too small for. All others must be shown, but by the
-    /// engine's algorithm: its steps are not the specification's actions.
+    /// engine's algorithm and over a store: their steps are not the specification's actions.
     #[serde(default)]
     pub unreached: Vec<String>,
 }
@@ -123,6 +126,9 @@ impl Run {
     /// The machine that it runs.
     #[must_use]
     pub fn machine(&self) -> AnyMachine {
+        if let Some(cluster) = self.over_a_store() {
+            return AnyMachine::Cluster(cluster);
+        }
         match (self.shards, self.grants) {
             (Some(shards), _) => {
                 let (clients, names) = (usize::from(self.clients), usize::from(self.names));
@@ -137,6 +143,13 @@ impl Run {
             ),
             (None, None) => AnyMachine::Protocol(self.protocol()),
         }
+    }
+
+    /// The protocol over a store at its bounds, if that is what it runs.
+    #[must_use]
+    pub fn over_a_store(&self) -> Option<Cluster> {
+        let (sessions, names) = (usize::from(self.clients), usize::from(self.names));
+        self.cluster.map(|bounds| bounds.cluster(sessions, names))
     }
 
     /// The protocol at its bounds.
@@ -161,7 +174,7 @@ impl Run {
     /// The goals that it must show.
     #[must_use]
     pub fn goals(&self) -> Ids {
-        if self.shards.is_some() {
+        if self.shards.is_some() || self.cluster.is_some() {
             return Ids::NONE;
         }
         Ids::first(REACHABLE.len()).without(Ids::named(&REACHABLE, &self.unreached))
@@ -182,6 +195,9 @@ impl Run {
     /// Its bounds, in words.
     #[must_use]
     pub fn bounds(&self) -> String {
+        if let Some(cluster) = self.over_a_store() {
+            return cluster.bounds();
+        }
         let mut bounds = format!("{} clients × {} names", self.clients, self.names);
         let limits = [
             (self.most_names.map(|names| names as u64), "in use"),

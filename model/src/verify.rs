@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cluster;
 use crate::defects::{DEFECTS, Defect};
 use crate::explorer::Explored;
 use crate::machine::Ids;
@@ -40,6 +41,12 @@ pub fn verify(run: &Run, threads: usize, mut progress: impl FnMut(&Explored)) ->
         let stuck = Graph::of(run.protocol()).stuck();
         verified.deviations.extend(stuck.iter().map(|stuck| format!("{stuck:?}")));
         verified.progress = Some(stuck);
+    }
+    if let Some(cluster) = run.over_a_store()
+        && run.cluster.is_some_and(|bounds| bounds.nothing_is_left)
+    {
+        let stuck = cluster::graph::Graph::of(cluster).stuck();
+        verified.deviations.extend(stuck.iter().map(|stuck| format!("{stuck:?}")));
     }
     verified
 }

@@ -80,6 +80,11 @@ impl World {
         Self { space: State::new(limits), clients: vec![Client::default(); usize::from(clients)] }
     }
 
+    /// What each client does.
+    pub(crate) fn doings(&self) -> Vec<Doing> {
+        self.clients.iter().map(|client| client.doing).collect()
+    }
+
     /// The request ids of the clients.
     pub fn requests(&self) -> impl Iterator<Item = RequestId> + use<> {
         (0..self.clients.len() as u16).map(RequestId)

@@ -112,6 +112,9 @@ impl RunReport {
         let explorers: Vec<_> = verified.found.iter().map(ExplorerReport::new).collect();
         let found = verified.found.first().map(|(_, found, _)| *found).unwrap_or_default();
         let mut properties: Vec<_> = SAFETY.iter().map(|property| property.id).collect();
+        if run.cluster.is_some_and(|bounds| bounds.beyond_the_margin) {
+            properties.retain(|id| *id != "S1");
+        }
         properties.extend(run.goals().of(&REACHABLE));
         if verified.progress.is_some() {
             properties.extend(PROGRESS.iter().map(|debt| debt.id));
@@ -133,7 +136,8 @@ impl RunReport {
     /// The properties, as short as they can be told.
     fn checked(&self) -> String {
         let count = |kind| self.properties.iter().filter(|id| id.starts_with(kind)).count();
-        let mut text = format!("S1-S{}, {} R", count('S'), count('R'));
+        let first = self.properties.first().copied().unwrap_or_default();
+        let mut text = format!("{first}-S{}, {} R", SAFETY.len(), count('R'));
         if count('L') > 0 {
             text += &format!(", L1-L{}", count('L'));
         }

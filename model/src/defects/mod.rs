@@ -7,8 +7,10 @@
 //!   that it gets wrong. It runs in [`Plain`].
 //! - [`Does::Steps`]: the correct [`Algorithm`] with one decision replaced, where the fault needs an
 //!   operation of several steps, a caller's limits or a resource to show. It runs in [`Stepwise`].
+//! - [`Does::Messages`]: the protocol over a store with one thing done wrong, by the store or by the
+//!   processes, where the fault needs messages, clocks or deaths to show. It runs in [`Cluster`].
 //!
-//! Both run at bounds at which the correct design passes, and the shortest counterexample is kept in
+//! All run at bounds at which the correct design passes, and the shortest counterexample is kept in
 //! `docs/counterexamples/` as a story.
 //!
 //! To add one: write `pub(super) const DEFECT: Defect` in a file of its own and list it in [`DEFECTS`].
@@ -42,6 +44,8 @@ use lockspace_spec::Limits;
 
 use crate::any::AnyMachine;
 use crate::breakable::breaking;
+use crate::cluster::Cluster;
+use crate::cluster::defects as over_a_store;
 use crate::machine::{Ids, Next};
 use crate::path;
 use crate::plain::Plain;
@@ -73,10 +77,26 @@ pub enum Does {
     Step(Design),
     /// Several steps for each operation, and one wrong decision.
     Steps(Algorithm),
+    /// A faulty cluster, and the correct one at the same bounds.
+    Messages(Cluster, Cluster),
 }
 
-/// Every defect.
-pub const DEFECTS: [Defect; 22] = [
+/// Every defect: of the protocol, of locks whose operations take several steps, and over a store.
+pub const DEFECTS: [Defect; IN_PROCESS.len() + over_a_store::DEFECTS.len()] = {
+    let mut all = [IN_PROCESS[0]; IN_PROCESS.len() + over_a_store::DEFECTS.len()];
+    let mut index = 0;
+    while index < all.len() {
+        all[index] = if index < IN_PROCESS.len() {
+            IN_PROCESS[index]
+        } else {
+            over_a_store::DEFECTS[index - IN_PROCESS.len()]
+        };
+        index += 1;
+    }
+    all
+};
+
+const IN_PROCESS: [Defect; 22] = [
     release_before_body_stops::DEFECT,
     timed_out_waiter_stays_queued::DEFECT,
     second_caller_overwrites_the_entry::DEFECT,
@@ -123,6 +143,7 @@ impl Defect {
         match self.does {
             Does::Step(design) => AnyMachine::Plain(self.plain(design)),
             Does::Steps(algorithm) => AnyMachine::Stepwise(self.stepwise(algorithm)),
+            Does::Messages(faulty, _) => AnyMachine::Cluster(faulty),
         }
     }
 
@@ -132,6 +153,7 @@ impl Defect {
         match self.does {
             Does::Step(_) => AnyMachine::Plain(self.plain(lockspace_spec::apply)),
             Does::Steps(_) => AnyMachine::Stepwise(self.stepwise(Algorithm::CORRECT)),
+            Does::Messages(_, correct) => AnyMachine::Cluster(correct),
         }
     }
 
@@ -150,6 +172,7 @@ impl Defect {
         let story = match self.does {
             Does::Step(design) => counterexample(&self.plain(design)),
             Does::Steps(algorithm) => counterexample(&self.stepwise(algorithm)),
+            Does::Messages(faulty, _) => counterexample(&faulty),
         }?;
         let said = breaking(self.breaks);
         (!said.is_empty() && said.without(story.broken()).is_empty()).then_some(story)
@@ -161,17 +184,29 @@ impl Defect {
         let story = self.story()?;
         let Self { name, fault, lesson, clients, .. } = self;
         let title = name.replace('-', " ");
-        let (machine, grants) = match self.does {
-            Does::Step(_) => ("", GRANTS),
-            Does::Steps(_) => {
-                (" in the [stepwise lock](../../model/src/stepwise/mod.rs)", GRANTS_IN_STEPS)
+        let plural = if *clients == 1 { "" } else { "s" };
+        let (machine, bounds) = match self.does {
+            Does::Step(_) => {
+                ("", format!("{clients} client{plural}, 1 name, at most {GRANTS} grants"))
+            }
+            Does::Steps(_) => (
+                " in the [stepwise lock](../../model/src/stepwise/mod.rs)",
+                format!("{clients} client{plural}, 1 name, at most {GRANTS_IN_STEPS} grants"),
+            ),
+            Does::Messages(cluster, _) => {
+                (" in the [cluster](../../model/src/cluster/mod.rs)", cluster.bounds())
             }
         };
-        let plural = if *clients == 1 { "" } else { "s" };
+        let at = match self.does {
+            Does::Messages(faulty, correct) if faulty.bounds() != correct.bounds() => {
+                format!("at {}", correct.bounds())
+            }
+            _ => "at the same bounds".into(),
+        };
         Some(format!(
             "# Defect: {title}\n\n{fault}\n\n{lesson}\n\n\
-             The shortest counterexample{machine}, found at {clients} client{plural}, 1 name, at most \
-             {grants} grants (the correct design passes at the same bounds):\n\n{story}\n\
+             The shortest counterexample{machine}, found at {bounds} (the correct design passes {at}):\n\n\
+             {story}\n\
              ```mermaid\n{}```\n\n\
              `lockspace trace {name}` prints this story.\n",
             story.diagram(),

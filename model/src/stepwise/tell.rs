@@ -5,7 +5,7 @@ use lockspace_spec::{Outcomes, RequestId};
 use super::state::{NO_TOKEN, RED, Stage, State};
 use super::{Step, Stepwise};
 use crate::story::{self, Actor, Tell, acquire, how_it_stands, late};
-use crate::world::World;
+use crate::world::Doing;
 
 impl Tell for Stepwise {
     fn clients(&self) -> u16 {
@@ -18,8 +18,8 @@ impl Tell for Stepwise {
         tell(&before, *step, state, &told)
     }
 
-    fn world<'s>(&self, state: &'s State) -> &'s World {
-        &state.world
+    fn doings(&self, state: &State) -> Vec<Doing> {
+        state.world.doings()
     }
 
     fn how_it_stands(&self, state: &State) -> Vec<String> {

@@ -10,22 +10,32 @@ use lockspace_spec::{Addressee, Answer, Outcome, Outcomes, RequestId};
 
 use crate::breakable::BREAKABLE;
 use crate::machine::{Ids, Machine, Next};
-use crate::world::{Doing, World};
+use crate::world::Doing;
 use words::outcome;
 
 pub use words::Actor;
 pub(crate) use words::{Called, acquire, how_it_stands, late};
 
 /// A machine whose paths can be told.
-pub trait Tell: Machine {
+pub(crate) trait Tell: Machine {
     /// How many clients there are.
     fn clients(&self) -> u16;
 
     /// Takes `action` in `state`, and tells it.
     fn tell(&self, state: &mut Self::State, action: &Self::Action) -> Step;
 
-    /// The part of `state` that says what the clients were told.
-    fn world<'s>(&self, state: &'s Self::State) -> &'s World;
+    /// What each client does in `state`, as far as it was told.
+    fn doings(&self, state: &Self::State) -> Vec<Doing>;
+
+    /// What it is that clients turn to.
+    fn middle(&self) -> Actor {
+        Actor::Lockspace
+    }
+
+    /// Why the progress with this ID is not made where it is said to be broken.
+    fn why_not(&self, id: &str) -> String {
+        format!("Nothing that {id} counts on can happen here, so it may stay so.")
+    }
 
     /// Where everybody is in `state`.
     fn how_it_stands(&self, state: &Self::State) -> Vec<String>;
@@ -35,9 +45,12 @@ pub trait Tell: Machine {
 #[derive(Clone, Debug)]
 pub struct Story {
     clients: u16,
+    middle: Actor,
     steps: Vec<Step>,
     ends: Vec<String>,
     broken: Ids,
+    /// Of the last one that is broken, should it be a debt of progress.
+    why_not: Option<String>,
 }
 
 /// A step, told.
@@ -53,7 +66,7 @@ pub struct Step {
 impl Story {
     /// The story of `path` from the initial state of `machine`, and of what its last step breaks.
     #[must_use]
-    pub fn of<M: Tell>(machine: &M, path: &[M::Action]) -> Self {
+    pub(crate) fn of<M: Tell>(machine: &M, path: &[M::Action]) -> Self {
         let mut state = machine.initial();
         let (mut steps, mut broken) = (Vec::new(), Ids::NONE);
         for action in path {
@@ -62,11 +75,13 @@ impl Story {
                 Next::Broken(ids) => ids,
             };
             let mut step = machine.tell(&mut state, action);
-            let clients = machine.world(&state).clients.iter();
-            step.leaves = clients.map(|client| client.doing).collect();
+            step.leaves = machine.doings(&state);
             steps.push(step);
         }
-        Self { clients: machine.clients(), steps, ends: machine.how_it_stands(&state), broken }
+        let (clients, middle) = (machine.clients(), machine.middle());
+        let (ends, why_not) = (machine.how_it_stands(&state), |id| machine.why_not(id));
+        let why_not = broken.iter().map(|index| why_not(BREAKABLE[index].id)).last();
+        Self { clients, middle, steps, ends, broken, why_not }
     }
 
     /// What the last step breaks (of [`BREAKABLE`]).
@@ -106,8 +121,8 @@ impl Story {
         for client in (0..self.clients).map(RequestId) {
             line(&mut text, format_args!("actor {}", Actor::Client(client)));
         }
-        line(&mut text, format_args!("participant {}", Actor::Lockspace));
-        for other in [Actor::Resource, Actor::Timer, Actor::Operator] {
+        line(&mut text, format_args!("participant {}", self.middle));
+        for other in [Actor::Resource, Actor::Timer, Actor::Time, Actor::Operator] {
             if self.steps.iter().any(|step| step.concerns(other)) {
                 line(&mut text, format_args!("participant {other}"));
             }
@@ -153,11 +168,7 @@ impl Display for Story {
         for broken in self.broken.iter().map(|index| &BREAKABLE[index]) {
             write!(f, "\nThis breaks **{}**: {}.", broken.title(), broken.sentence)?;
             if broken.is_progress() {
-                write!(
-                    f,
-                    " Nothing that {} counts on can happen here, so it may stay so.",
-                    broken.id
-                )?;
+                write!(f, " {}", self.why_not.as_deref().unwrap_or_default())?;
             }
             writeln!(f)?;
         }
@@ -183,6 +194,11 @@ impl Step {
             told: told.iter().map(answer).collect(),
             leaves: Vec::new(),
         }
+    }
+
+    /// What `who` does, to whom, and what everybody is told by it.
+    pub(crate) const fn of(who: Actor, to: Actor, did: String, told: Vec<(Actor, String)>) -> Self {
+        Self { who, to, did, told, leaves: Vec::new() }
     }
 
     /// What `who` does to the resource behind the lock, and what it answers.

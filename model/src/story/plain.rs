@@ -17,8 +17,8 @@ impl Tell for Plain {
         Step::new(who, did, &told)
     }
 
-    fn world<'s>(&self, world: &'s World) -> &'s World {
-        world
+    fn doings(&self, world: &World) -> Vec<Doing> {
+        world.doings()
     }
 
     fn how_it_stands(&self, world: &World) -> Vec<String> {

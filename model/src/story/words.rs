@@ -13,12 +13,16 @@ pub enum Actor {
     Client(RequestId),
     /// The lockspace itself.
     Lockspace,
+    /// The store behind the sessions.
+    Store,
     /// What the lock protects.
     Resource,
     /// Whoever forces a release or shuts down.
     Operator,
     /// A wait timeout, a lease or a grace.
     Timer,
+    /// The clocks of all processes.
+    Time,
 }
 
 /// A name as people call it.
@@ -127,7 +131,9 @@ impl Actor {
             Self::Client(_) => self.to_string(),
             Self::Operator => "The operator".into(),
             Self::Timer => "A timer".into(),
+            Self::Time => "Time".into(),
             Self::Lockspace => "The lockspace".into(),
+            Self::Store => "The store".into(),
             Self::Resource => "The resource".into(),
         }
     }
@@ -142,7 +148,9 @@ impl Display for Actor {
             }
             Self::Operator => f.write_str("operator"),
             Self::Timer => f.write_str("timer"),
+            Self::Time => f.write_str("time"),
             Self::Lockspace => f.write_str("lockspace"),
+            Self::Store => f.write_str("store"),
             Self::Resource => f.write_str("resource"),
         }
     }

@@ -42,9 +42,16 @@ pub(super) fn score(story: &Story) -> Score {
 /// Who takes part, in the order of their columns.
 fn actors(story: &Story) -> Vec<Actor> {
     let clients = (0..story.clients()).map(|id| Actor::Client(RequestId(id)));
-    let others = [Actor::Resource, Actor::Timer, Actor::Operator];
+    let others = [
+        Actor::Lockspace,
+        Actor::Store,
+        Actor::Resource,
+        Actor::Timer,
+        Actor::Time,
+        Actor::Operator,
+    ];
     let concerned = |actor: &Actor| story.steps().iter().any(|step| step.concerns(*actor));
-    clients.chain([Actor::Lockspace]).chain(others.into_iter().filter(concerned)).collect()
+    clients.chain(others.into_iter().filter(concerned)).collect()
 }
 
 fn arrow(from: usize, to: usize, row: usize, kind: Arrow) -> Link {
