@@ -25,6 +25,12 @@ impl Harness for OnRedis {
         RedisStore::connect(&address, "conformance").await.unwrap()
     }
 
+    async fn restart(&self) -> Result<(), NotOffered> {
+        self.server.stop();
+        self.server.restart();
+        Ok(())
+    }
+
     async fn kill(&self) -> Result<(), NotOffered> {
         self.server.kill();
         self.server.restart();

@@ -95,12 +95,36 @@ impl Server {
         let Some(mut process) = locked(&self.process).take() else { return };
         let parent = pid(&process);
         // Whatever is stopped starts no children while they are looked for.
-        signal(parent, Signal::STOP);
-        for child in children(parent) {
-            signal(child, Signal::KILL);
+        stop(parent);
+        let children = children(parent);
+        for child in &children {
+            signal(*child, Signal::KILL);
         }
         signal(parent, Signal::KILL);
         process.wait().expect("our own child can be waited for");
+        // They are not ours to be waited for, and may still hold the port.
+        for child in children {
+            wait_for_state(child, &['Z', 'X']);
+        }
+        self.entrust("");
+    }
+
+    /// Asks it to end, as an operator does, and waits until it has. Its data stay.
+    ///
+    /// # Panics
+    /// If it does not end within a minute.
+    pub fn stop(&self) {
+        let mut process = locked(&self.process);
+        let Some(running) = process.as_mut() else { return };
+        // PostgreSQL would wait for its clients if it were asked by SIGTERM; the others make no difference.
+        signal(pid(running), Signal::INT);
+        let end = Instant::now() + PATIENCE;
+        while running.try_wait().expect("our own child can be waited for").is_none() {
+            assert!(Instant::now() < end, "the server does not end:\n{}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+        *process = None;
+        drop(process);
         self.entrust("");
     }
 
@@ -122,10 +146,8 @@ impl Server {
     /// Stops it and all of its processes where they are: it answers nobody, and no connection is closed.
     pub fn pause(&self) {
         let parent = self.running();
-        signal(parent, Signal::STOP);
-        for child in children(parent) {
-            signal(child, Signal::STOP);
-        }
+        stop(parent);
+        children(parent).into_iter().for_each(stop);
     }
 
     /// Lets it go on after a [`pause`](Self::pause).
@@ -188,6 +210,26 @@ fn pid(process: &Child) -> Pid {
 fn signal(pid: Pid, signal: Signal) {
     // It may have ended by itself, which is as good.
     let _ = kill_process(pid, signal);
+}
+
+/// Stops a process, and returns when it has stopped or is gone.
+fn stop(pid: Pid) {
+    signal(pid, Signal::STOP);
+    wait_for_state(pid, &['T', 't', 'Z', 'X']);
+}
+
+/// A signal that was sent has not yet been obeyed: waits until the process is in one of these states, or is
+/// not there any more.
+fn wait_for_state(pid: Pid, states: &[char]) {
+    let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    let end = Instant::now() + PATIENCE;
+    while let Ok(stat) = fs::read_to_string(&path) {
+        if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(states)) {
+            break;
+        }
+        assert!(Instant::now() < end, "process {pid:?} does not obey: {stat}");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The processes whose parent this is.

@@ -22,6 +22,10 @@ fn ends_and_begins_again(server: &Server, question: &[u8], answer: &[u8]) {
     assert_eq!(refused, ErrorKind::ConnectionRefused);
     server.restart();
     assert_eq!(said(server.address(), question, answer.len()).unwrap(), answer);
+    server.stop();
+    assert!(TcpStream::connect(server.address()).is_err());
+    server.restart();
+    assert_eq!(said(server.address(), question, answer.len()).unwrap(), answer);
     // Killed while it is paused, as when a test fails in between.
     server.pause();
 }
