@@ -2,6 +2,7 @@
 
 mod act;
 mod check_history;
+mod exec;
 mod exit;
 mod explore;
 mod look;
@@ -19,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 use exit::{Exit, explained};
 
-/// Named locks that provably leave nothing behind: check the proof yourself.
+/// Named locks that provably leave nothing behind: run a command under one, and check the proof yourself.
 #[derive(Parser)]
 #[command(name = "lockspace", version, after_help = explained(&Exit::ALL))]
 struct Cli {
@@ -32,6 +33,9 @@ const JUDGED: [Exit; 4] = [Exit::Done, Exit::Deviates, Exit::Failed, Exit::Undec
 
 const LOOKED: [Exit; 2] = [Exit::Done, Exit::Failed];
 const WAITED: [Exit; 3] = [Exit::Done, Exit::Failed, Exit::Busy];
+
+const EXECUTED: [Exit; 6] =
+    [Exit::Busy, Exit::Lost, Exit::HeldTooLong, Exit::ExecFailed, Exit::CannotRun, Exit::NotFound];
 
 #[derive(Subcommand)]
 enum Command {
@@ -47,6 +51,12 @@ enum Command {
     /// Judges a recorded history: could a correct lock have given these answers?
     #[command(after_help = explained(&JUDGED))]
     CheckHistory(check_history::Args),
+    /// Runs a command while a name is held
+    #[command(after_help = explained(&EXECUTED))]
+    Exec(exec::Args),
+    /// Becomes a command that does not outlive its parent
+    #[command(hide = true)]
+    RunChild(exec::RunArgs),
     /// Shows who holds which name, and who waits for it
     #[command(after_help = explained(&LOOKED))]
     Ls(look::LsArgs),
@@ -74,6 +84,8 @@ fn main() -> ExitCode {
         Command::Explore(args) => explore::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::CheckHistory(args) => check_history::run(&args),
+        Command::Exec(args) => return exec::run(&args),
+        Command::RunChild(args) => return exec::run_child(&args),
         Command::Ls(args) => look::ls(&args),
         Command::Top(args) => look::top(&args),
         Command::Health(args) => look::health(&args),

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 11] = [
+const SUBCOMMANDS: [&str; 12] = [
     "verify",
     "explore",
     "trace",
     "check-history",
+    "exec",
     "ls",
     "top",
     "health",

@@ -1,0 +1,188 @@
+//! `lockspace exec NAME -- COMMAND`: runs a command while a name is held, as flock(1) does with a file.
+//!
+//! The command is always stopped before its lock is given back, never the other way round.
+
+mod child;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::future::pending;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lockspace::store::Options;
+use lockspace::{AcquireError, Guard, LockSpace};
+use rustix::process::Signal;
+
+use crate::exit::Exit;
+use crate::span::Span;
+use crate::store::{Problem, StoreArgs, chain};
+use child::{Child, Ended, Signals};
+
+pub(crate) use child::{RunArgs, run_child};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The name that is held while the command runs
+    name: String,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How long to wait for the name, such as 500ms, 10s, 5m or 1h; without it, as long as it takes
+    #[arg(long, value_name = "TIME", conflicts_with = "no_wait")]
+    wait: Option<Span>,
+    /// Does not wait: if the name is held, it ends at once
+    #[arg(long)]
+    no_wait: bool,
+    /// How long the command may run: then it is stopped, and after that the name is released
+    #[arg(long, value_name = "TIME")]
+    max_hold: Option<Span>,
+    /// How long a command that is stopped has after SIGTERM, before SIGKILL
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    kill_after: Span,
+    /// What others see who look at who holds the name
+    #[arg(long)]
+    label: Option<String>,
+    /// After how long a silence of this process others take the name over
+    #[arg(long, value_name = "TIME", default_value = "15s")]
+    ttl: Span,
+    /// Lets the command go on if the lock is lost
+    #[arg(long)]
+    keep_running_when_lost: bool,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(hold_and_run(args)),
+        Err(error) => Err(Problem::Io(error)),
+    };
+    done.unwrap_or_else(|problem| {
+        say(&problem);
+        Exit::ExecFailed.into()
+    })
+}
+
+fn say(what: &dyn Display) {
+    eprintln!("lockspace: {what}");
+}
+
+async fn hold_and_run(args: &Args) -> Result<ExitCode, Problem> {
+    // From here on signals are heard, so none can end this process between the grant and the child.
+    let mut signals = Signals::listen()?;
+    lockspace::LockName::new(&args.name)?;
+    let options = Options::new().ttl(args.ttl.duration()).label(label(args));
+    let opened = async {
+        let store = args.store.open().await?;
+        LockSpace::open(store, options).await.map_err(|error| Problem::Call(chain(&error)))
+    };
+    let space = tokio::select! {
+        space = opened => space?,
+        signal = signals.next() => return Ok(ended_by(signal)),
+    };
+    let granted = tokio::select! {
+        granted = acquire(&space, args) => granted,
+        signal = signals.next() => {
+            close(&space, args).await;
+            return Ok(ended_by(signal));
+        }
+    };
+    let exit = match granted {
+        Ok(guard) => {
+            let exit = run_command(&guard, args, &mut signals).await;
+            if let Err(lost) = guard.release() {
+                say(&lost);
+            }
+            exit
+        }
+        Err(error) => Ok(refused(&error)),
+    };
+    close(&space, args).await;
+    exit.map_err(Problem::Io)
+}
+
+fn label(args: &Args) -> String {
+    let own = || {
+        // Not its arguments: there may be a password among them.
+        let command = args.command.first().map(|command| command.to_string_lossy().into_owned());
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        format!("{} (pid {} on {host})", command.unwrap_or_default(), std::process::id())
+    };
+    args.label.clone().unwrap_or_else(own)
+}
+
+async fn acquire<'s>(space: &'s LockSpace, args: &Args) -> Result<Guard<'s>, AcquireError> {
+    let acquire = space.acquire(&args.name);
+    match (args.no_wait, args.wait) {
+        (true, _) => acquire.wait_timeout(Duration::ZERO).await,
+        (false, Some(limit)) => acquire.wait_timeout(limit.duration()).await,
+        (false, None) => acquire.await,
+    }
+}
+
+fn refused(error: &AcquireError) -> ExitCode {
+    say(&chain(error));
+    match error {
+        AcquireError::Busy { .. } | AcquireError::TimedOut { .. } => Exit::Busy.into(),
+        _ => Exit::ExecFailed.into(),
+    }
+}
+
+/// Gives everything back; a store that does not answer is not waited for longer than others wait for us.
+async fn close(space: &LockSpace, args: &Args) {
+    let _ = tokio::time::timeout(args.ttl.duration(), space.shutdown(Duration::ZERO)).await;
+}
+
+async fn run_command(
+    guard: &Guard<'_>,
+    args: &Args,
+    signals: &mut Signals,
+) -> io::Result<ExitCode> {
+    let mut child = Child::start(&args.command, &args.name, guard.fencing_token().0)?;
+    let mut limit = std::pin::pin!(after(args.max_hold));
+    let mut lost = std::pin::pin!(lost(guard, args.keep_running_when_lost));
+    let stopped = loop {
+        tokio::select! {
+            biased; // What has ended by itself was not stopped.
+            ended = child.ended() => return Ok(ended?.exit()),
+            signal = signals.next() => child.forward(signal),
+            () = &mut limit => {
+                say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
+                break (Exit::HeldTooLong, args.kill_after.duration());
+            }
+            () = &mut lost => {
+                say(&format_args!("{:?}: the lock was lost, so the command is stopped", args.name));
+                // Others wait a tenth of the ttl longer than this process trusts itself.
+                break (Exit::Lost, args.kill_after.duration().min(args.ttl.duration() / 20));
+            }
+        }
+    };
+    let (exit, grace) = stopped;
+    child.stop(grace).await?;
+    Ok(exit.into())
+}
+
+async fn after(limit: Option<Span>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit.duration()).await,
+        None => pending().await,
+    }
+}
+
+async fn lost(guard: &Guard<'_>, ignored: bool) {
+    guard.lost().await;
+    if ignored {
+        say(&format_args!(
+            "{:?}: the lock was lost; the command goes on",
+            guard.name().to_string()
+        ));
+        pending::<()>().await;
+    }
+}
+
+fn ended_by(signal: Signal) -> ExitCode {
+    Ended::Signal(signal.as_raw()).exit()
+}

@@ -1,0 +1,295 @@
+//! `lockspace exec`, as a user runs it: real commands, real signals, and several shells at once.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+
+/// A store in a folder of its own.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("there is room"))
+    }
+
+    fn file(&self, called: &str) -> PathBuf {
+        self.0.path().join(called)
+    }
+
+    fn lockspace(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockspace"));
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("LOCKSPACE_STORE", format!("sqlite:{}", self.file("locks.sqlite").display()));
+        command
+    }
+
+    /// Runs a shell script under the lock "job".
+    fn exec(&self, options: &[&str], script: &str) -> Command {
+        self.lockspace(&[&["exec", "job"], options, &["--", "sh", "-c", script]].concat())
+    }
+
+    fn output(&self, options: &[&str], script: &str) -> Output {
+        self.exec(options, script).output().expect("the binary runs")
+    }
+
+    fn status(&self, options: &[&str], script: &str) -> Option<i32> {
+        self.output(options, script).status.code()
+    }
+}
+
+/// An `exec` whose script says something when it has begun.
+struct Held {
+    wrapper: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Held {
+    /// Starts it, and waits until the script has written a line; answers that as well.
+    fn new(mut command: Command) -> (Self, String) {
+        let mut wrapper = command.spawn().expect("the binary runs");
+        let mut said = BufReader::new(wrapper.stdout.take().expect("it was piped"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("it can be read");
+        (Self { wrapper, said }, line.trim().to_owned())
+    }
+
+    fn send(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.wrapper);
+        kill_process(pid, signal).expect("it is there");
+    }
+
+    /// How it ended, and what else its script said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut self.said, &mut rest).expect("it can be read");
+        (self.wrapper.wait().expect("it ends").code(), rest)
+    }
+}
+
+/// Until a process is gone: the test would hang if it stayed.
+fn until_gone(pid: &str) {
+    let pid = Pid::from_raw(pid.parse().expect("it is a number")).expect("it is not zero");
+    while test_kill_process(pid).is_ok() && !is_zombie(pid) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether a process is dead and only waits for somebody to ask how it ended.
+fn is_zombie(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.is_ok_and(|stat| stat.contains(") Z "))
+}
+
+#[test]
+fn the_command_has_the_name_and_the_token_in_its_environment() {
+    let place = Place::new();
+    let tokens = [0, 1].map(|_| {
+        let output = place.output(&[], "echo $LOCKSPACE_NAME $LOCKSPACE_TOKEN");
+        let text = String::from_utf8(output.stdout).expect("it prints text");
+        let token = text.trim().strip_prefix("job ").expect("the name comes first");
+        token.parse::<u64>().expect("the token is a number")
+    });
+    assert!(tokens[0] > 0 && tokens[0] < tokens[1], "{tokens:?}");
+}
+
+#[test]
+fn standard_input_and_both_outputs_are_the_commands_own() {
+    let place = Place::new();
+    let mut command = place.exec(&[], "cat; echo wrong >&2");
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary runs");
+    let mut input = child.stdin.take().expect("it was piped");
+    input.write_all(b"through\0and through").expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((&*output.stdout, &*output.stderr), (&b"through\0and through"[..], &b"wrong\n"[..]));
+}
+
+#[test]
+fn the_exit_status_of_the_command_is_passed_on() {
+    let place = Place::new();
+    for status in [0, 1, 7, 120, 255] {
+        assert_eq!(place.status(&[], &format!("exit {status}")), Some(status));
+    }
+    assert_eq!(place.status(&[], "kill -TERM $$"), Some(128 + 15));
+    assert_eq!(place.status(&[], "kill -KILL $$"), Some(128 + 9));
+}
+
+#[test]
+fn failures_of_its_own_have_a_status_of_their_own() {
+    let place = Place::new();
+    let run =
+        |args: &[&str]| place.lockspace(args).output().expect("the binary runs").status.code();
+    assert_eq!(run(&["exec", "job", "--", "/no/such/command"]), Some(127));
+    assert_eq!(run(&["exec", "job", "--", "/"]), Some(126));
+    assert_eq!(
+        run(&["exec", "job", "--store", "sqlite:/no/such/folder/a", "--", "true"]),
+        Some(125)
+    );
+    assert_eq!(run(&["exec", "job", "--store", "redis://:x@h", "--", "true"]), Some(125));
+    assert_eq!(run(&["exec", "job", "--ttl", "1ms", "--", "true"]), Some(125));
+    assert_eq!(run(&["exec", "", "--", "true"]), Some(125));
+    assert_eq!(run(&["exec", "job"]), Some(2));
+}
+
+#[test]
+fn who_would_not_wait_is_told_that_the_name_is_busy() {
+    let place = Place::new();
+    let (held, _) = Held::new(place.exec(&[], "echo begun; exec sleep 600"));
+    let busy = place.output(&["--no-wait"], "echo never");
+    assert_eq!((busy.status.code(), &*busy.stdout), (Some(120), &b""[..]));
+    assert_eq!(place.status(&["--wait", "100ms"], "echo never"), Some(120));
+    held.send(Signal::TERM);
+    assert_eq!(held.end().0, Some(128 + 15));
+    assert_eq!(place.status(&["--no-wait"], "true"), Some(0), "the name is free again");
+}
+
+#[test]
+fn ls_shows_the_label_of_who_holds_and_not_the_arguments() {
+    let place = Place::new();
+    let ls = || {
+        let output = place.lockspace(&["ls"]).output().expect("the binary runs");
+        String::from_utf8(output.stdout).expect("it prints text")
+    };
+    let (held, _) = Held::new(place.exec(&[], "echo begun; exec sleep 600 # PASSWORD"));
+    let said = ls();
+    assert!(said.contains("sh (pid ") && !said.contains("PASSWORD"), "{said}");
+    held.send(Signal::TERM);
+    held.end();
+    let (held, _) =
+        Held::new(place.exec(&["--label", "nightly backup"], "echo begun; exec sleep 600"));
+    assert!(ls().contains("nightly backup"));
+    held.send(Signal::TERM);
+    held.end();
+    assert_eq!(ls().lines().count(), 1, "nothing is left");
+}
+
+#[test]
+fn signals_reach_the_command() {
+    let place = Place::new();
+    for (signal, name) in [
+        (Signal::TERM, "TERM"),
+        (Signal::HUP, "HUP"),
+        (Signal::USR1, "USR1"),
+        (Signal::USR2, "USR2"),
+    ] {
+        let script = format!(
+            "trap 'echo got {name}; exit 9' {name}; echo begun; while :; do sleep 0.01; done"
+        );
+        let (held, _) = Held::new(place.exec(&[], &script));
+        held.send(signal);
+        assert_eq!(held.end(), (Some(9), format!("got {name}\n")));
+    }
+}
+
+#[test]
+fn who_is_ended_while_it_waits_leaves_the_queue() {
+    let place = Place::new();
+    let (held, _) = Held::new(place.exec(&[], "echo begun; exec sleep 600"));
+    let mut waiter = place.exec(&[], "echo never").spawn().expect("the binary runs");
+    let waiting = || {
+        let output = place.lockspace(&["ls"]).output().expect("the binary runs");
+        String::from_utf8_lossy(&output.stdout).contains("waits 1")
+    };
+    while !waiting() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&waiter), Signal::TERM).expect("it is there");
+    assert_eq!(waiter.wait().expect("it ends").code(), Some(128 + 15));
+    assert!(!waiting());
+    held.send(Signal::TERM);
+    held.end();
+}
+
+#[test]
+fn a_command_that_runs_too_long_is_stopped_before_the_name_is_released() {
+    let place = Place::new();
+    let record = place.file("record");
+    let script = format!(
+        "trap 'sleep 0.3; echo over >> {0}; exit' TERM; echo begun; while :; do sleep 0.01; done",
+        record.display()
+    );
+    let (held, _) = Held::new(place.exec(&["--max-hold", "200ms"], &script));
+    let next = format!("echo next >> {}", record.display());
+    assert_eq!(place.status(&[], &next), Some(0));
+    assert_eq!(held.end().0, Some(124));
+    assert_eq!(fs::read_to_string(&record).expect("they wrote"), "over\nnext\n");
+}
+
+#[test]
+fn a_command_that_does_not_heed_sigterm_is_killed_with_all_of_its_group() {
+    let place = Place::new();
+    let script = "trap '' TERM; sleep 600 & echo $!; while :; do sleep 0.01; done";
+    let options = ["--max-hold", "100ms", "--kill-after", "100ms"];
+    let (held, left) = Held::new(place.exec(&options, script));
+    assert_eq!(held.end().0, Some(124));
+    until_gone(&left);
+}
+
+#[test]
+fn a_command_is_stopped_when_its_lock_is_lost() {
+    let place = Place::new();
+    let (held, _) = Held::new(place.exec(&["--ttl", "2s"], "echo begun; exec sleep 600"));
+    let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
+    assert_eq!(forced.status.code(), Some(0));
+    assert_eq!(held.end().0, Some(121));
+}
+
+#[test]
+fn a_command_that_may_go_on_without_its_lock_does() {
+    let place = Place::new();
+    let options = ["--ttl", "2s", "--keep-running-when-lost"];
+    let go = place.file("go");
+    let script = format!("echo begun; until test -e {}; do sleep 0.01; done; exit 5", go.display());
+    let (held, _) = Held::new(place.exec(&options, &script));
+    let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
+    assert_eq!(forced.status.code(), Some(0));
+    assert_eq!(place.status(&[], "true"), Some(0), "somebody else has it in the meantime");
+    fs::write(go, "").expect("it can be written");
+    assert_eq!(held.end().0, Some(5));
+}
+
+#[test]
+fn a_wrapper_that_is_killed_takes_its_command_along_and_the_name_is_free_after_its_ttl() {
+    let place = Place::new();
+    let (mut held, command) = Held::new(place.exec(&["--ttl", "1s"], "echo $$; exec sleep 600"));
+    held.wrapper.kill().expect("it is there");
+    let killed = Instant::now();
+    assert_eq!(held.wrapper.wait().expect("it ends").signal(), Some(9));
+    until_gone(&command);
+    assert!(killed.elapsed() < Duration::from_secs(300), "it ended by itself, nobody killed it");
+    assert_eq!(place.status(&["--wait", "60s"], "true"), Some(0));
+    // Silent for its ttl by the clock of who came next; ten times as much, since machines can be busy.
+    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
+}
+
+#[test]
+fn ten_shells_are_never_inside_at_the_same_time() {
+    let place = Place::new();
+    let record = place.file("record");
+    let script = format!("echo in >> {0}; sleep 0.02; echo out >> {0}", record.display());
+    let shells: Vec<Child> =
+        (0..10).map(|_| place.exec(&[], &script).spawn().expect("the binary runs")).collect();
+    for mut shell in shells {
+        assert_eq!(shell.wait().expect("it ends").code(), Some(0));
+    }
+    let record = fs::read_to_string(&record).expect("they wrote");
+    assert_eq!(record, "in\nout\n".repeat(10));
+}
+
+#[test]
+fn without_the_lock_ten_shells_are_inside_at_the_same_time() {
+    let place = Place::new();
+    let record = place.file("record");
+    let script = format!("echo in >> {0}; sleep 0.2; echo out >> {0}", record.display());
+    let shell = || Command::new("sh").args(["-c", &script]).spawn().expect("there is a shell");
+    for mut shell in [(); 10].map(|()| shell()) {
+        shell.wait().expect("it ends");
+    }
+    assert_ne!(fs::read_to_string(&record).expect("they wrote"), "in\nout\n".repeat(10));
+}
