@@ -12,6 +12,10 @@ pub trait Harness: Sized + Send + Sync + 'static {
     /// What the report calls the store.
     const NAME: &str;
 
+    /// How many names are held and waited for in the case that has many. Fewer than the usual thousand only
+    /// for a store that cannot do so many writes in seconds.
+    const MANY: usize = 1_000;
+
     /// The store that is judged.
     type Store: Store;
 

@@ -61,13 +61,14 @@ mod cases;
 mod client;
 mod harness;
 mod judge;
+mod line;
 mod report;
 mod run;
 mod suite;
 
-pub use cases::CASES;
+pub use cases::{CASES, is_about_locks};
 pub use harness::{Harness, NotOffered, NotRun};
 pub use report::{Report, Verdict};
-pub use run::run;
 #[doc(hidden)]
 pub use run::test;
+pub use run::{run, run_some};

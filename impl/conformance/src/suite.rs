@@ -25,6 +25,17 @@ macro_rules! __each_case {
             promises::hints_come,
             promises::what_was_answered_survives_a_kill,
             promises::what_was_answered_survives_a_failover,
+            // Whoever breaks the contract breaks these too, so that they say little about where.
+            many::one_at_a_time_is_inside,
+            many::processes_are_served_in_the_order_in_which_they_came,
+            many::a_shutdown_with_many_held_and_waiting_leaves_nothing,
+            alone::tokens_grow_over_idle_names,
+            alone::a_lost_call_at_any_moment_leaves_nothing,
+            alone::an_acquire_that_is_dropped_at_any_moment_leaves_nothing,
+            cut::a_holder_that_crashes_is_replaced,
+            cut::a_waiter_that_crashes_is_passed_over,
+            cut::a_holder_that_was_cut_off_knows_before_it_is_replaced,
+            cut::when_all_crash_nothing_is_left,
         }
     };
 }
@@ -55,6 +66,13 @@ macro_rules! __table {
     (() $($module:ident::$name:ident,)+) => {
         /// The names of all cases.
         pub const CASES: &[&str] = &[$(stringify!($name)),+];
+
+        /// Whether a case looks at lockspaces over the store, rather than at the store.
+        pub fn is_about_locks(case: &str) -> bool {
+            let modules = [$((stringify!($name), stringify!($module))),+];
+            let of_locks = |module: &str| ["many", "alone", "cut"].contains(&module);
+            modules.iter().any(|(name, module)| *name == case && of_locks(module))
+        }
 
         /// The case of this name, in a place of this kind.
         pub(crate) async fn look<H: $crate::Harness>(name: &str, place: H) -> Looked {

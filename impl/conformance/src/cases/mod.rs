@@ -1,6 +1,7 @@
 //! The cases. Each is one function of the name that its test has, and panics with what is wrong.
 
 mod failures;
+mod locks;
 mod promises;
 mod reads;
 mod swap;
@@ -9,6 +10,7 @@ mod versions;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use locks::{alone, cut, many};
 use lockspace::store::{Capabilities, Store, StoreError, Swap, Version};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};

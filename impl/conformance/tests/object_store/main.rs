@@ -14,6 +14,8 @@ struct ObjectStore {
 
 impl Harness for ObjectStore {
     const NAME: &str = "object store (a model)";
+    /// Each swap writes all rows.
+    const MANY: usize = 50;
     type Store = InOneObject;
 
     async fn start() -> Result<Self, NotRun> {

@@ -1,0 +1,100 @@
+//! What users see: lockspaces that are opened over the store, as several processes would.
+//!
+//! A process that crashes, or stands still, is one whose line to the store is cut: nobody else can tell
+//! the difference.
+
+pub(crate) mod alone;
+pub(crate) mod cut;
+pub(crate) mod many;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lockspace::store::record::Record;
+use lockspace::store::{Key, Options, Store};
+use lockspace::{Guard, LockSpace};
+use tokio::time::{sleep, timeout};
+
+use crate::Harness;
+use crate::line::{Knob, Line, Lost};
+
+/// Short, so that a takeover is waited for; long enough for the disk of a busy machine.
+const TTL: Duration = Duration::from_secs(2);
+
+/// What must happen within some ttls must have happened after this time.
+const LIMIT: Duration = Duration::from_secs(30);
+
+const NAME: &str = "invoice/42";
+
+fn options() -> Options {
+    let look = Duration::from_millis(100);
+    Options::new().ttl(TTL).look_every(look).sweep_every(TTL / 4)
+}
+
+/// A lockspace, as a process of its own would open it.
+async fn process<H: Harness>(place: &H) -> Arc<LockSpace> {
+    behind_a_line(place, None).await.0
+}
+
+/// The same, and the knob by which its line is cut.
+async fn behind_a_line<H: Harness>(
+    place: &H,
+    fails: Option<(usize, Lost)>,
+) -> (Arc<LockSpace>, Knob) {
+    let (line, knob) = Line::new(place.open().await, fails);
+    (opened(line, options()).await, knob)
+}
+
+async fn opened(store: impl Store, options: Options) -> Arc<LockSpace> {
+    let space = LockSpace::open(store, options).await;
+    Arc::new(space.unwrap_or_else(|error| panic!("it cannot be opened: {error:?}")))
+}
+
+/// Holds the name, or fails.
+async fn hold(space: &LockSpace) -> Guard<'static> {
+    let held = space.acquire(NAME).wait_timeout(LIMIT).await;
+    held.unwrap_or_else(|error| panic!("{NAME} is not granted: {error:?}")).into_owned()
+}
+
+/// Waits until it is so, as it must become.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let limit = Instant::now() + LIMIT;
+    while !is_so().await {
+        assert!(Instant::now() < limit, "{what}: not within {LIMIT:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until so many wait for the name in the store.
+async fn until_queued(store: &impl Store, count: usize) {
+    let key = Key::Lock(lockspace::LockName::new(NAME).expect("a name")).to_string();
+    let queued = async || match store.load(&key).await {
+        Ok(Some((_, bytes))) => Record::read(&bytes).is_ok_and(|row| row.queue.len() == count),
+        _ => false,
+    };
+    until(&format!("{count} in the queue"), queued).await;
+}
+
+/// Waits until there is no row whose key begins so.
+async fn until_empty(store: &impl Store, prefix: &str) {
+    let empty = async || store.scan(prefix).await.is_ok_and(|rows| rows.is_empty());
+    until(&format!("no row of {prefix:?}"), empty).await;
+}
+
+/// Ends the lockspaces, and sees that nothing is left of them, nor of those that were cut off.
+async fn nothing_is_left<H: Harness>(place: &H, spaces: &[&LockSpace]) {
+    for space in spaces {
+        let ended = timeout(LIMIT, space.shutdown(Duration::ZERO)).await;
+        ended.unwrap_or_else(|_| panic!("a shutdown without grace takes longer than {LIMIT:?}"));
+    }
+    let store = place.open().await;
+    // What the dead have left goes when somebody who lives comes by.
+    let living = process(place).await;
+    let alone = async || {
+        let rows = store.scan("").await;
+        rows.is_ok_and(|rows| rows.len() == 1 && rows[0].key.starts_with(Key::SESSIONS))
+    };
+    until("no row but that of one session", alone).await;
+    timeout(LIMIT, living.shutdown(Duration::ZERO)).await.expect("a shutdown ends");
+    until_empty(&store, "").await;
+}
