@@ -12,6 +12,7 @@ documents! {
     readme: "../../README.md",
     architecture: "../../docs/ARCHITECTURE.md",
     guarantees: "../../docs/guarantees.md",
+    guide: "../../docs/guide.md",
     history_format: "../../docs/history-format.md",
     invariants: "../../docs/invariants.md",
     testing: "../../docs/testing.md",

@@ -46,6 +46,15 @@ fn critical_section() {
     assert!(printed.contains("1229 primes"), "{printed}");
 }
 
+#[test]
+fn fenced_http() {
+    let printed = run("fenced_http");
+    let expected = "the quick one writes: HTTP/1.1 204 No Content\n\
+                    the slow one writes: HTTP/1.1 412 Precondition Failed\n\
+                    the report says: good\n";
+    assert_eq!(printed, expected);
+}
+
 /// The service, from its first request to its last.
 #[cfg(unix)]
 mod graceful_shutdown {
