@@ -6,8 +6,8 @@
 //! 1. **A way out.** From every state one can be reached in which the store is empty and nobody is there,
 //!    and nobody need want a name for that: found by going backwards from that state. So nothing is
 //!    left that only another user of the same name would take away. (A session may begin: if all have
-//!    crashed, somebody has to come by. States in which nobody is left who trusts itself, and in which the bounds
-//!    leave room for nobody else, are not asked.)
+//!    crashed, somebody has to come by. States in which nobody is left who trusts itself, and in which the
+//!    bounds leave room for nobody else, are not asked.)
 //! 2. **No fair cycle.** Suppose that from some moment on nobody crashes, comes or goes, wants a name, or
 //!    loses a message, and somebody lives. A behaviour in which something is left for ever stays, in the
 //!    end, in a strongly connected component of the states in which something is left. In each such

@@ -9,8 +9,9 @@
 //! **Time.** Whenever time passes, each clock goes on by one of two amounts, a slow and a fast one, and
 //! which it is can change each time. Between two such ticks anything may happen, in any order, and nothing
 //! must: a process may miss any number of them. So the clocks keep a ratio within bounds over any time,
-//! and that is all that is assumed of them. A cluster with a bound on [takeovers](Cluster::takeover) is one in which processes
-//! do what they should at every tick; it shows how long it takes until the dead are out of the way.
+//! and that is all that is assumed of them. A cluster with a bound on [takeovers](Cluster::takeover) is one
+//! in which processes do what they should at every tick; it shows how long it takes until the dead are
+//! out of the way.
 //!
 //! **Sameness.** [`canonical`] tells why finitely many states suffice for any number of sessions, wishes
 //! and keep-alives.

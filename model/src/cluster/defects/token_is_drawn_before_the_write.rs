@@ -9,8 +9,8 @@ use crate::cluster::world::Stored;
 pub(super) const DEFECT: Defect = Defect {
     name: "token-is-drawn-before-the-write",
     breaks: "S2",
-    fault: "The version of a swap is drawn from a sequence when the swap arrives, and the row is written when \
-            it is this swap's turn.",
+    fault: "The version of a swap is drawn from a sequence when the swap arrives, and the row is written \
+            when it is this swap's turn.",
     lesson: "`INSERT ... VALUES (nextval('tokens')) ON CONFLICT ...` draws its number before it waits for \
              the row: whoever waited longest writes the oldest number over a newer one. The resource \
              behind the lock then refuses the rightful holder. Here the contract of a store asks that \
