@@ -142,4 +142,24 @@ mod tests {
         assert_eq!(latency.count, 6);
         assert_eq!(latency.max, Duration::from_micros(u64::MAX));
     }
+    #[test]
+    fn the_mean_is_of_as_many_as_were_measured() {
+        let mut latency = Latency::default();
+        assert_eq!(latency.mean(), None);
+        latency.record(Duration::from_micros(2));
+        latency.record(Duration::from_micros(5));
+        assert_eq!(latency.mean(), Some(Duration::from_nanos(3500)));
+    }
+
+    #[test]
+    fn the_latency_of_all_shards_is_the_sum_of_theirs() {
+        let (mut one, mut all) = (Latency::default(), Latency::default());
+        one.record(Duration::from_micros(2));
+        all.add(&one);
+        one.record(Duration::from_micros(5));
+        all.add(&one);
+        assert_eq!((all.count, all.total), (3, Duration::from_micros(9)));
+        assert_eq!((all.buckets[1], all.buckets[2]), (2, 1));
+        assert_eq!(all.max, Duration::from_micros(5));
+    }
 }

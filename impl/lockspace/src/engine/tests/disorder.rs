@@ -46,6 +46,8 @@ fn faults(spoil: impl FnOnce(&Engine)) -> Vec<String> {
     assert!(engine.audit().is_clean(), "{}", engine.audit());
     spoil(&engine);
     let audit = engine.audit();
+    assert_eq!(audit.is_clean(), audit.faults.is_empty());
+    assert!(audit.faults.iter().all(|fault| audit.to_string().contains(&fault.to_string())));
     let texts = audit.faults.iter().map(ToString::to_string);
     texts.map(|text| text.split(['(', '{']).next().map_or("", str::trim_end).into()).collect()
 }

@@ -1,20 +1,28 @@
 //! What is true between two steps of the engine, looked at by one thread: no race, so nothing for loom.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
+use std::time::Duration;
 
-use lockspace_spec::Phase;
+use lockspace_spec::{FencingToken, Phase, Refusal};
 
 use crate::Loss;
 
 use crate::engine::common::Stage;
 use crate::engine::entries::KEEP;
+use crate::engine::timers::Target;
 use crate::engine::{Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, Setup, WaitKey};
+use crate::runtime::Owner;
 
 fn engine() -> Engine {
+    engine_of(1)
+}
+
+fn engine_of(shards: usize) -> Engine {
     Engine::new(&Setup {
-        shards: 1,
+        shards,
         max_names: None,
         max_waiters_per_name: None,
         timing: false,
@@ -99,4 +107,171 @@ fn shard_that_is_idle_again_keeps_little_memory_of_its_waiters() {
     };
     assert_eq!(waiters(KEEP), KEEP);
     assert_eq!(waiters(KEEP + 1), 0);
+}
+
+#[test]
+fn names_are_spread_over_the_shards() {
+    let engine = engine_of(8);
+    for name in 0..200 {
+        engine.take_free(&name.to_string()).expect("it is free");
+    }
+    // The hasher's key is random. It leaves a shard without a name once in ten thousand million times.
+    let held = engine.shards.iter().map(|shard| shard.lock().entries.len());
+    assert!(held.clone().all(|held| held > 0), "{:?}", held.collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_noted_of_an_acquire_that_is_neither_labelled_nor_owned_nor_timed() {
+    let ask = Ask {
+        name: "a",
+        patience: Patience::No { waker: Waker::noop() },
+        lease: None,
+        label: None,
+        owner: None,
+    };
+    assert!(engine().common.detail_of(&ask).is_none());
+    assert!(engine().common.detail_of(&Ask { label: Some("x"), ..ask }).is_some());
+}
+
+#[test]
+fn reaper_that_dies_while_nothing_is_armed_needs_no_heir() {
+    assert!(!engine().reaper_died());
+}
+
+#[test]
+fn reaper_that_sleeps_is_woken_for_an_earlier_timer_and_for_no_other() {
+    for (at, wakes) in [(0, 1), (1, 0), (2, 0)] {
+        let engine = engine();
+        let ends = [1, 2, 3].map(|seconds| engine.common.clock.after(seconds * 1_000_000_000));
+        let woken = Arc::new(Count::default());
+        let mut timers = engine.common.timers.lock();
+        let mut effects = Effects::default();
+        timers.arm(ends[1], Target::Grace, &mut effects);
+        assert!(effects.carry_out(), "nobody serves the timers yet");
+        assert!(timers.sleep_until(&Waker::from(Arc::clone(&woken))).is_some());
+
+        let mut effects = Effects::default();
+        let hold = HoldKey { token: FencingToken(1), entry: 0 };
+        timers.arm(ends[at], Target::Lease(hold), &mut effects);
+        assert!(!effects.carry_out(), "there is a reaper already");
+        assert_eq!(woken.0.load(Ordering::Relaxed), wakes);
+    }
+}
+
+#[test]
+fn reaper_that_sleeps_is_woken_when_the_lockspace_goes() {
+    let engine = engine();
+    let at = engine.common.clock.after(1);
+    let woken = Arc::new(Count::default());
+    let mut effects = Effects::default();
+    engine.common.arm(at, Target::Grace, &mut effects);
+    assert!(engine.reaper_sleeps_until(&Waker::from(Arc::clone(&woken))).is_some());
+    engine.dismiss_reaper(&mut effects);
+    let _ = effects.carry_out();
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn whoever_watches_is_counted_until_it_is_woken_or_forgotten() {
+    let engine = engine();
+    let hold = take(&engine);
+    let woken = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut effects = Effects::default();
+    let mut ids = [None; 3];
+    let [of_hold, of_end, forgotten] = &mut ids;
+    assert!(engine.poll_ended(hold, of_hold, &waker, &mut effects).is_pending());
+    assert!(engine.poll_closed(of_end, &waker, &mut effects).is_pending());
+    assert!(engine.poll_closed(forgotten, &waker, &mut effects).is_pending());
+    assert_eq!(engine.audit().watching, 3);
+
+    engine.forget_close_watcher(forgotten.expect("it watches"), &mut effects);
+    assert_eq!(engine.audit().watching, 2);
+    engine.shutdown(Duration::ZERO, &mut effects);
+    let _ = effects.carry_out();
+    assert_eq!(engine.audit().watching, 0);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    assert!(engine.poll_ended(hold, of_hold, &waker, &mut Effects::default()).is_ready());
+}
+
+#[test]
+fn thread_that_gives_up_while_it_waits_is_answered_that_it_timed_out() {
+    let engine = engine();
+    let _hold = take(&engine);
+    let key = queue(&engine, Waker::noop());
+    engine.give_up(key, &mut Effects::default());
+    let answer = engine.poll_wait(key, Waker::noop(), &mut Effects::default());
+    assert_eq!(answer, Poll::Ready(Acquired::Refused(Refusal::TimedOut)));
+}
+
+#[test]
+fn lease_timer_that_strikes_before_the_lease_ends_takes_nothing() {
+    let engine = engine();
+    let lease = NonZeroU64::new(3_600_000_000_000);
+    let ask = Ask {
+        name: "a",
+        patience: Patience::No { waker: Waker::noop() },
+        lease,
+        label: None,
+        owner: None,
+    };
+    let mut effects = Effects::default();
+    let Acquired::Granted(hold) = engine.acquire(&ask, &mut effects) else {
+        unreachable!("it is free")
+    };
+    let now = engine.common.clock.now();
+    engine.shards[0].lock().lease_elapsed(&engine.common, &mut effects, hold, now);
+    assert!(engine.is_held(hold));
+}
+
+#[test]
+fn name_of_a_lost_hold_is_its_own_though_another_has_its_place() {
+    let engine = engine();
+    let lost = take(&engine);
+    let mut effects = Effects::default();
+    assert_eq!(engine.force_release("a", &mut effects), Some(lost.token));
+    let other = engine.take_free("b").expect("it is free");
+    assert_eq!(other.entry, lost.entry);
+    assert_eq!(engine.name_of(lost).as_str(), "a");
+    assert_eq!(engine.name_of(other).as_str(), "b");
+}
+
+#[test]
+fn owner_that_asks_for_what_it_holds_is_told_so_and_does_not_queue() {
+    let engine = engine();
+    let owner = Some(Owner::Thread(std::thread::current().id()));
+    let patience = Patience::Queue { waker: Waker::noop(), wait: None };
+    let ask = Ask { name: "a", patience, lease: None, label: None, owner };
+    let mut effects = Effects::default();
+    let Acquired::Granted(hold) = engine.acquire(&ask, &mut effects) else {
+        unreachable!("it is free")
+    };
+    assert_eq!(engine.acquire(&ask, &mut effects), Acquired::SelfWait);
+    engine.disown(hold);
+    assert!(matches!(engine.acquire(&ask, &mut effects), Acquired::Queued(_)));
+}
+
+#[test]
+fn last_release_after_a_shutdown_closes() {
+    let engine = engine();
+    let hold = take(&engine);
+    let mut effects = Effects::default();
+    engine.shutdown(Duration::from_secs(3600), &mut effects);
+    assert_eq!(engine.phase(), Phase::Draining);
+    assert_eq!(engine.release(hold, &mut effects), Released::Released);
+    assert_eq!(engine.phase(), Phase::Closed);
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn census_counts_names_waiters_and_timers() {
+    let engine = engine();
+    let _hold = take(&engine);
+    let _keys = [0; 2].map(|_| queue(&engine, Waker::noop()));
+    for seconds in 1..=3 {
+        let at = engine.common.clock.after(seconds * 1_000_000_000);
+        engine.common.arm(at, Target::Grace, &mut Effects::default());
+    }
+    let census = engine.census();
+    assert_eq!((census.held, census.waiters, census.timers), (1, 2, 3));
 }
