@@ -1,6 +1,6 @@
 //! Looking at a lockspace: snapshot, audit, health, statistics.
 
-use lockspace::{Audit, HealthLimits, HealthReason, LockName, LockSpace};
+use lockspace::{Audit, HealthLevel, HealthLimits, HealthReason, LockName, LockSpace};
 use lockspace_tests::Hand;
 
 use crate::ms;
@@ -109,6 +109,27 @@ async fn health_names_each_limit_that_is_passed_and_by_whom() {
     assert_eq!((health.longest_hold, health.longest_wait), (Some(ms(11)), Some(ms(11))));
     assert_eq!(health.deepest_queue, 2);
     assert_eq!(holds.to_string(), r#""a" has been held for 11ms by importer"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_is_as_bad_as_its_worst_reason() {
+    let limits = HealthLimits::new().longest_hold(ms(10));
+    let space = LockSpace::builder().health_limits(limits).build();
+    let guard = space.acquire("a").label("importer").await.unwrap();
+    assert_eq!(space.health().level(), HealthLevel::Ok);
+    assert_eq!(space.health().to_string(), "ok");
+    tokio::time::advance(ms(11)).await;
+    assert_eq!(space.health().level(), HealthLevel::Degraded);
+    space.begin_shutdown(ms(1_000));
+    let health = space.health();
+    assert_eq!(health.level(), HealthLevel::Failing);
+    let lines = [
+        "failing",
+        "failing: the lockspace is shutting down",
+        r#"degraded: "a" has been held for 11ms by importer"#,
+    ];
+    assert_eq!(health.to_string(), lines.join("\n"));
+    drop(guard);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockspace::{AcquireError, LockName, LockSpace, NameError, Refusal, WaitError};
+use lockspace::{AcquireError, LockName, LockSpace, NameError, Refusal, Standing, WaitError};
 use lockspace_tests::Hand;
 
 use crate::ms;
@@ -90,8 +90,65 @@ async fn shortest_wait_ends_and_says_how_long_it_was_to_be() {
     let _guard = space.try_acquire("a").unwrap();
     let wait_timeout = Duration::from_nanos(1);
     let error = space.acquire("a").wait_timeout(wait_timeout).await.unwrap_err();
-    let name = named("a");
-    assert_eq!(error, AcquireError::TimedOut { name, wait_timeout });
+    let AcquireError::TimedOut(error) = error else { panic!("{error}") };
+    assert_eq!((error.name, error.wait_timeout), (named("a"), wait_timeout));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_in_vain_is_told_who_held_the_name_and_how_it_stood_in_line() {
+    let space = LockSpace::builder().timing(true).build();
+    let request = space.acquire("a").lease(ms(10_000)).label("nightly");
+    let guard = request.await.unwrap();
+    tokio::time::sleep(ms(1_000)).await;
+    let _first = Hand::new(space.acquire("a").into_future()).waits();
+    let mut waits_in_vain =
+        Hand::new(space.acquire("a").wait_timeout(ms(2_000)).into_future()).waits();
+    let _third = Hand::new(space.acquire("a").into_future()).waits();
+    tokio::time::sleep(ms(2_001)).await;
+    // What happens before it looks changes nothing of what it is told.
+    let token = guard.fencing_token();
+    drop(guard);
+    let error = waits_in_vain.answer().unwrap_err();
+    let text = error.to_string();
+    let AcquireError::TimedOut(error) = error else { panic!("{error}") };
+    let standing = error.standing.unwrap();
+    let holder = standing.holder.unwrap();
+    assert_eq!((holder.token, holder.label.as_deref()), (token, Some("nightly")));
+    assert_eq!((standing.ahead, standing.queued), (1, 3));
+    let (held, left) = (holder.held_for.unwrap(), holder.lease_left.unwrap());
+    assert_eq!(held + left, ms(10_000));
+    assert!(held >= ms(3_000) && held <= ms(3_001), "{held:?}");
+    let expected = format!(
+        "\"a\" did not come free within the wait timeout of 2s: held by nightly under token {token} \
+         for {held:?}, with {left:?} left of its lease; 1 of 3 in the queue were ahead"
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_thread_that_waited_in_vain_is_told_as_well() {
+    let space = LockSpace::new();
+    let guard = space.try_acquire("a").unwrap();
+    let error = space.acquire("a").wait_timeout(ms(1)).blocking().unwrap_err();
+    let AcquireError::TimedOut(error) = error else { panic!("{error}") };
+    let standing = error.standing.unwrap();
+    let holder = standing.holder.unwrap();
+    assert_eq!(holder.token, guard.fencing_token());
+    assert_eq!((holder.label, holder.held_for, holder.lease_left), (None, None, None));
+    assert_eq!((standing.ahead, standing.queued), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_stands_far_behind_is_told_so_roughly() {
+    let space = LockSpace::new();
+    let _guard = space.try_acquire("a").unwrap();
+    let wait = || Hand::new(space.acquire("a").into_future()).waits();
+    let _before: Vec<_> = (0..Standing::COUNTED + 10).map(|_| wait()).collect();
+    let error = space.acquire("a").wait_timeout(ms(1)).await.unwrap_err();
+    assert!(
+        error.to_string().ends_with("; 1000 or more of 1011 in the queue were ahead"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

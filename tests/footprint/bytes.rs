@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 
 use allocation_counter::measure;
-use lockspace::{Acquire, AcquireFuture, Guard, LockSpace};
+use lockspace::{Acquire, AcquireError, AcquireFuture, Guard, LockSpace};
 
 use crate::{HOUR, NAME, at_once, waits};
 
@@ -18,6 +18,7 @@ fn taken(work: impl FnOnce()) -> usize {
 fn a_guard_and_a_future_are_small() {
     assert_eq!(size_of::<Guard<'_>>(), 32);
     assert_eq!(size_of::<AcquireFuture<'_, '_>>(), 96);
+    assert_eq!(size_of::<Result<Guard<'_>, AcquireError>>(), 40);
 }
 
 /// The bytes for each, when there are so many as fill the tables, and when one more has made them double.

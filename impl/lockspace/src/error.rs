@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Refusal};
 
+use crate::engine::Standing;
 use crate::name::{LockName, NameError};
 use crate::store::record::RecordError;
 
@@ -21,20 +22,17 @@ pub enum AcquireError {
         /// The name.
         name: LockName,
     },
-    /// The name is held, and the request would not wait.
+    /// The name is held, and the request would not wait. By whom is not looked up, since to be refused
+    /// should cost no more than to be granted: [`snapshot`](crate::LockSpace::snapshot) shows it.
     #[error("{name:?} is held by somebody else: try again later, or wait for it")]
     Busy {
         /// The name.
         name: LockName,
     },
-    /// The wait timeout ended before the name came free.
-    #[error("{name:?} did not come free within the wait timeout of {wait_timeout:?}")]
-    TimedOut {
-        /// The name.
-        name: LockName,
-        /// How long the request was ready to wait.
-        wait_timeout: Duration,
-    },
+    /// The wait timeout ended before the name came free. Says who held it, and how the request stood in
+    /// line.
+    #[error(transparent)]
+    TimedOut(Box<TimedOut>),
     /// The store could not be reached, and the wait timeout ended. Whether the name is free is not known.
     #[error(
         "{name:?} was not granted within the wait timeout of {wait_timeout:?}: the store could not be \
@@ -81,10 +79,10 @@ pub enum AcquireError {
 }
 
 impl AcquireError {
-    pub(crate) fn refused(refusal: Refusal, name: LockName, wait_timeout: Duration) -> Self {
+    pub(crate) fn refused(refusal: Refusal, name: LockName) -> Self {
         match refusal {
             Refusal::Busy => Self::Busy { name },
-            Refusal::TimedOut => Self::TimedOut { name, wait_timeout },
+            Refusal::TimedOut => unreachable!("who timed out stood somewhere in line"),
             Refusal::ShuttingDown => Self::ShuttingDown { name },
             Refusal::AtCapacity => Self::AtCapacity { name },
         }
@@ -96,7 +94,7 @@ impl AcquireError {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Busy { .. } => Some(Refusal::Busy),
-            Self::TimedOut { .. } => Some(Refusal::TimedOut),
+            Self::TimedOut(_) => Some(Refusal::TimedOut),
             Self::Unreachable { wait_timeout, .. } if *wait_timeout > Duration::ZERO => {
                 Some(Refusal::TimedOut)
             }
@@ -109,6 +107,26 @@ impl AcquireError {
             | Self::Unreadable { .. } => None,
         }
     }
+}
+
+/// A wait that ended in vain. See [`AcquireError::TimedOut`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{name:?} did not come free within the wait timeout of {wait_timeout:?}{}",
+    stood(standing)
+)]
+#[non_exhaustive]
+pub struct TimedOut {
+    /// The name.
+    pub name: LockName,
+    /// How long the request was ready to wait.
+    pub wait_timeout: Duration,
+    /// How the request stood in line at the moment when its wait ended, noted in the same step.
+    pub standing: Option<Box<Standing>>,
+}
+
+fn stood(standing: &Option<Box<Standing>>) -> String {
+    standing.as_ref().map(|standing| format!(": {standing}")).unwrap_or_default()
 }
 
 /// The hold has ended, and its holder did not release it. Somebody else may hold the name: stop, and

@@ -1,4 +1,4 @@
-//! Health: a snapshot judged against limits, with reasons.
+//! Health: a snapshot judged against limits, with reasons, at three levels.
 
 use std::fmt;
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl HealthLimits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// What is beyond its limit; empty means well.
+    /// What is not well; empty means that all is.
     pub reasons: Vec<HealthReason>,
     /// The longest of the current holds, where they are timed.
     pub longest_hold: Option<Duration>,
@@ -58,7 +58,29 @@ pub struct Health {
     pub deepest_queue: usize,
 }
 
-/// Something that is beyond its limit.
+/// How well a lockspace is, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HealthLevel {
+    /// Nothing is beyond its limit.
+    Ok,
+    /// Names are granted, and something takes longer than it should. A service in this state is still
+    /// ready: to take it out would only move its load elsewhere.
+    Degraded,
+    /// Nothing is granted, or holds cannot be relied upon. A service in this state is not ready.
+    Failing,
+}
+
+impl fmt::Display for HealthLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+        })
+    }
+}
+
+/// Something that is not well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HealthReason {
@@ -89,6 +111,19 @@ pub enum HealthReason {
     ShuttingDown,
 }
 
+impl HealthReason {
+    /// How bad it is.
+    #[must_use]
+    pub fn level(&self) -> HealthLevel {
+        match self {
+            Self::LongHold { .. } | Self::LongWait { .. } | Self::DeepQueue { .. } => {
+                HealthLevel::Degraded
+            }
+            Self::ShuttingDown => HealthLevel::Failing,
+        }
+    }
+}
+
 impl fmt::Display for HealthReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,7 +140,21 @@ impl fmt::Display for HealthReason {
     }
 }
 
+/// One line for the level and one for each reason, as a readiness probe may answer it.
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.level())?;
+        self.reasons.iter().try_for_each(|reason| write!(f, "\n{}: {reason}", reason.level()))
+    }
+}
+
 impl Health {
+    /// The level of the worst reason.
+    #[must_use]
+    pub fn level(&self) -> HealthLevel {
+        self.reasons.iter().map(HealthReason::level).max().unwrap_or(HealthLevel::Ok)
+    }
+
     /// Whether nothing is beyond its limit.
     #[must_use]
     pub fn is_well(&self) -> bool {

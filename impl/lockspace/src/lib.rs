@@ -46,7 +46,7 @@ mod error;
 mod guard;
 mod health;
 mod name;
-#[cfg(feature = "metrics")]
+#[cfg(any(feature = "metrics", feature = "tracing"))]
 pub mod observe;
 mod reaper;
 mod record;
@@ -61,12 +61,14 @@ pub mod store;
 mod sync;
 
 pub use engine::{
-    Audit, Fault, HolderSnapshot, Latency, NameSnapshot, ShutdownReport, Snapshot, Stats,
+    Audit, Fault, HolderSnapshot, Latency, NameSnapshot, ShutdownReport, Snapshot, Standing, Stats,
     WaiterSnapshot, WantedSnapshot,
 };
-pub use error::{AcquireError, Loss, LostHold, RenewError, SectionError, SessionEnd, WaitError};
+pub use error::{
+    AcquireError, Loss, LostHold, RenewError, SectionError, SessionEnd, TimedOut, WaitError,
+};
 pub use guard::{Guard, LostFuture};
-pub use health::{Health, HealthLimits, HealthReason};
+pub use health::{Health, HealthLevel, HealthLimits, HealthReason};
 pub use name::{LockName, NameError};
 pub use request::{Acquire, AcquireFuture};
 pub use section::SectionOptions;

@@ -6,7 +6,9 @@
 //!
 //! What this file must not do: change what an operation does.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Return, Ticket, What};
@@ -18,11 +20,39 @@ use crate::error::Loss;
 use crate::name::LockName;
 use crate::sync::{Arc, AtomicUsize, Ordering};
 
+/// Where in the code something was asked.
+pub(crate) type Place = &'static Location<'static>;
+
+/// What an acquire says of itself beyond what belongs to a history.
+#[derive(Clone, Copy, Default)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "only traces look at it"))]
+pub(crate) struct Said<'a> {
+    pub(crate) label: Option<&'a str>,
+    pub(crate) place: Option<Place>,
+}
+
+/// A [`Recorder`] that is told a little more.
+pub(crate) trait Observer: Send + Sync {
+    fn see(&self, event: Event, said: Said<'_>);
+
+    /// Where the holds that it knows of were acquired.
+    fn places(&self, _into: &mut HashMap<FencingToken, Place>) {}
+}
+
+/// A recorder of somebody else, who is told what a history keeps.
+pub(crate) struct Outsider(pub(crate) Arc<dyn Recorder>);
+
+impl Observer for Outsider {
+    fn see(&self, event: Event, _: Said<'_>) {
+        self.0.record(event);
+    }
+}
+
 /// Where the events of a lockspace go: nowhere, unless recorders were set.
 pub(crate) struct Tape(Option<Box<Running>>);
 
 struct Running {
-    recorders: Vec<Arc<dyn Recorder>>,
+    observers: Vec<Arc<dyn Observer>>,
     stopwatch: Stopwatch,
     process: u64,
     /// The number of the latest call. A plain counter that orders nothing, so relaxed.
@@ -44,12 +74,12 @@ impl Taped {
 }
 
 impl Tape {
-    pub(crate) fn new(recorders: Vec<Arc<dyn Recorder>>) -> Self {
-        if recorders.is_empty() {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        if observers.is_empty() {
             return Self(None);
         }
         Self(Some(Box::new(Running {
-            recorders,
+            observers,
             stopwatch: Stopwatch::start(),
             process: u64::from(std::process::id()),
             calls: AtomicUsize::new(0),
@@ -61,8 +91,30 @@ impl Tape {
     pub(crate) fn invoke(&self, call: impl FnOnce() -> Call) -> Taped {
         match &self.0 {
             None => Taped::OFF,
-            Some(running) => running.invoke(call()),
+            Some(running) => running.invoke(call(), Said::default()),
         }
+    }
+
+    /// An acquire is about to begin.
+    #[inline]
+    pub(crate) fn asked<'a>(
+        &self,
+        call: impl FnOnce() -> Call,
+        said: impl FnOnce() -> Said<'a>,
+    ) -> Taped {
+        match &self.0 {
+            None => Taped::OFF,
+            Some(running) => running.invoke(call(), said()),
+        }
+    }
+
+    /// Where the current holds were acquired, as far as anybody has noted it.
+    pub(crate) fn places(&self) -> HashMap<FencingToken, Place> {
+        let mut places = HashMap::new();
+        if let Some(running) = &self.0 {
+            running.observers.iter().for_each(|observer| observer.places(&mut places));
+        }
+        places
     }
 
     /// A call has ended.
@@ -100,18 +152,22 @@ impl Tape {
 
 impl Running {
     #[cold]
-    fn invoke(&self, call: Call) -> Taped {
+    fn invoke(&self, call: Call, said: Said<'_>) -> Taped {
         let taped = Taped((self.calls.fetch_add(1, Ordering::Relaxed) as u32).wrapping_add(1));
-        self.tell(What::Invoke(taped.id(), call));
+        self.tell_all(What::Invoke(taped.id(), call), said);
         taped
     }
 
     #[cold]
     fn tell(&self, what: What) {
+        self.tell_all(what, Said::default());
+    }
+
+    fn tell_all(&self, what: What, said: Said<'_>) {
         let event = Event { at: self.stopwatch.nanoseconds(), process: self.process, what };
-        let (last, others) = self.recorders.split_last().expect("a tape runs for somebody");
-        others.iter().for_each(|recorder| recorder.record(event.clone()));
-        last.record(event);
+        let (last, others) = self.observers.split_last().expect("a tape runs for somebody");
+        others.iter().for_each(|observer| observer.see(event.clone(), said));
+        last.see(event, said);
     }
 }
 

@@ -10,11 +10,13 @@ use std::time::Duration;
 use lockspace_spec::Refusal;
 
 use crate::clock::{self, clamp};
-use crate::engine::{Acquired, Ask, Failure, Patience, WaitKey};
-use crate::error::AcquireError;
+use crate::engine::{Acquired, Ask, Failure, Patience, Standing, WaitKey};
+use crate::error::{AcquireError, TimedOut};
 use crate::guard::Guard;
 use crate::name::LockName;
-use crate::record::{self, Taped};
+#[cfg(feature = "tracing")]
+use crate::record::Place;
+use crate::record::{self, Said, Taped};
 use crate::runtime::{self, Budget, Owner};
 use crate::space::Shared;
 use crate::sync::with_parker;
@@ -54,11 +56,42 @@ pub struct Acquire<'s, 'n> {
     wait_timeout: Option<Duration>,
     lease: Option<Duration>,
     label: Option<&'n str>,
+    /// Where it was asked for. Only there with traces, since it is carried about by every future.
+    #[cfg(feature = "tracing")]
+    place: Option<Place>,
 }
 
 impl<'s, 'n> Acquire<'s, 'n> {
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub(crate) fn new(space: &'s Shared, name: &'n str) -> Self {
-        Self { space, name, wait_timeout: None, lease: None, label: None }
+        Self {
+            space,
+            name,
+            wait_timeout: None,
+            lease: None,
+            label: None,
+            #[cfg(feature = "tracing")]
+            place: Some(std::panic::Location::caller()),
+        }
+    }
+
+    /// Asked for by this package itself, which is nowhere in its user's code.
+    pub(crate) fn unplaced(self) -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            place: None,
+            ..self
+        }
+    }
+
+    fn said(&self) -> Said<'n> {
+        Said {
+            label: self.label,
+            #[cfg(feature = "tracing")]
+            place: self.place,
+            #[cfg(not(feature = "tracing"))]
+            place: None,
+        }
     }
 
     /// Waits at most this long. Zero means not to wait at all, exactly as
@@ -106,7 +139,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
             Ok(guard) => return Ok(guard),
             Err(call) => call,
         };
-        self.answer(self.ask(Patience::No { waker: Waker::noop() }, None)?, call)
+        self.answer(self.ask(Patience::No { waker: Waker::noop() }, None)?, None, call)
     }
 
     /// Waits as a thread does, without a runtime.
@@ -131,15 +164,15 @@ impl<'s, 'n> Acquire<'s, 'n> {
             };
             let mut waiting = match self.ask(patience, owner)? {
                 Acquired::Queued(key) => Waiting::new(self.space, key, call),
-                acquired => return self.answer(acquired, call),
+                acquired => return self.answer(acquired, None, call),
             };
             runtime::assert_may_block();
             // Whoever does not wait is not in the queue, or only until the store has answered.
             let limit = self.wait_timeout.filter(|limit| !limit.is_zero());
             let deadline = limit.and_then(clock::deadline);
             loop {
-                if let Poll::Ready(acquired) = waiting.poll(waker) {
-                    return self.answer(acquired, waiting.call);
+                if let Poll::Ready((acquired, standing)) = waiting.poll(waker) {
+                    return self.answer(acquired, standing, waiting.call);
                 }
                 match deadline {
                     None => parker.park(),
@@ -175,7 +208,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
             return Err(Taped::OFF);
         }
         let asked = || record::acquire(self.name, wait_timeout, self.lease);
-        let call = self.space.tape().invoke(asked);
+        let call = self.space.tape().asked(asked, || self.said());
         let plain = self.lease.is_none() && self.label.is_none() && !self.space.detects_self_wait();
         if plain && let Some(hold) = self.space.engine().take_free(self.name) {
             self.space.tape().returned(call, || record::acquired(Acquired::Granted(hold)));
@@ -191,27 +224,24 @@ impl<'s, 'n> Acquire<'s, 'n> {
         Ok(self.space.act(|engine, effects| engine.acquire(&ask, effects)))
     }
 
-    fn answer(&self, acquired: Acquired, call: Taped) -> Result<Guard<'s>, AcquireError> {
+    fn answer(
+        &self,
+        acquired: Acquired,
+        standing: Option<Box<Standing>>,
+        call: Taped,
+    ) -> Result<Guard<'s>, AcquireError> {
         self.space.tape().returned(call, || record::acquired(acquired));
         match acquired {
             Acquired::Granted(hold) => Ok(Guard::new(self.space, hold, call)),
-            _ => Err(self.error(acquired)),
+            _ => Err(self.error(acquired, standing)),
         }
     }
 
     #[cold]
-    fn error(&self, acquired: Acquired) -> AcquireError {
+    fn error(&self, acquired: Acquired, standing: Option<Box<Standing>>) -> AcquireError {
         match acquired {
-            Acquired::Refused(refusal) => {
-                let wait_timeout = self.wait_timeout.unwrap_or_default();
-                let problem = self.space.store_problem().filter(|_| refusal == Refusal::TimedOut);
-                match problem {
-                    Some(problem) => {
-                        AcquireError::Unreachable { name: self.lock_name(), wait_timeout, problem }
-                    }
-                    None => AcquireError::refused(refusal, self.lock_name(), wait_timeout),
-                }
-            }
+            Acquired::Refused(Refusal::TimedOut) => self.timed_out(standing),
+            Acquired::Refused(refusal) => AcquireError::refused(refusal, self.lock_name()),
             Acquired::Failed(Failure::Unreadable(problem)) => {
                 AcquireError::Unreadable { name: self.lock_name(), problem }
             }
@@ -224,6 +254,16 @@ impl<'s, 'n> Acquire<'s, 'n> {
             Acquired::Granted(_) | Acquired::Queued(_) => {
                 unreachable!("neither a grant nor a place in the queue is an error")
             }
+        }
+    }
+
+    /// Its wait ended in vain: because somebody held the name, or because the store was out of reach.
+    fn timed_out(&self, standing: Option<Box<Standing>>) -> AcquireError {
+        let name = self.lock_name();
+        let wait_timeout = self.wait_timeout.unwrap_or_default();
+        match self.space.store_problem() {
+            Some(problem) => AcquireError::Unreachable { name, wait_timeout, problem },
+            None => AcquireError::TimedOut(Box::new(TimedOut { name, wait_timeout, standing })),
         }
     }
 
@@ -267,8 +307,11 @@ impl<'s> Future for AcquireFuture<'s, '_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let budget = ready!(Budget::poll(cx));
         let Self { request, waiting } = &mut *self;
-        let (acquired, call) = match waiting {
-            Some(waiting) => (ready!(waiting.poll(cx.waker())), waiting.call),
+        let (acquired, standing, call) = match waiting {
+            Some(waiting) => {
+                let (acquired, standing) = ready!(waiting.poll(cx.waker()));
+                (acquired, standing, waiting.call)
+            }
             None => {
                 let call = match request.take_free(request.wait_timeout) {
                     Ok(guard) => {
@@ -283,12 +326,12 @@ impl<'s> Future for AcquireFuture<'s, '_> {
                         *waiting = Some(Waiting::new(request.space, key, call));
                         return Poll::Pending;
                     }
-                    decided => (decided, call),
+                    decided => (decided, None, call),
                 }
             }
         };
         budget.spend();
-        Poll::Ready(request.answer(acquired, call))
+        Poll::Ready(request.answer(acquired, standing, call))
     }
 }
 
@@ -306,7 +349,7 @@ impl<'s> Waiting<'s> {
         Self { space, key: Some(key), call }
     }
 
-    fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
+    fn poll(&mut self, waker: &Waker) -> Poll<(Acquired, Option<Box<Standing>>)> {
         let key = self.key.expect("polled after it was answered");
         let answer = self.space.act(|engine, effects| engine.poll_wait(key, waker, effects));
         if answer.is_ready() {

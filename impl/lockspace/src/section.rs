@@ -181,7 +181,7 @@ impl LockSpace {
         name: &str,
         options: SectionOptions<'_>,
     ) -> Result<Guard<'_>, AcquireError> {
-        let mut request = self.acquire(name);
+        let mut request = self.acquire(name).unplaced();
         if let Some(wait_timeout) = options.wait_timeout {
             request = request.wait_timeout(wait_timeout);
         }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use lockspace_spec::history::Recorder;
 use lockspace_spec::{FencingToken, Phase};
 
-use crate::engine::{Audit, Effects, Engine, HoldKey, Notice, Setup, Snapshot, Stats};
+use crate::engine::{
+    Audit, Effects, Engine, HoldKey, NameSnapshot, Notice, Setup, Snapshot, Stats,
+};
 use crate::error::{AcquireError, WaitError};
 use crate::guard::{EndFuture, Guard};
 use crate::health::{Health, HealthLimits};
 use crate::name::{LockName, NameError};
 use crate::reaper::Reaper;
-use crate::record::{self, Tape};
+use crate::record::{self, Observer, Outsider, Tape};
 use crate::request::Acquire;
 use crate::runtime;
 use crate::store::open::Remote;
@@ -134,6 +136,7 @@ impl LockSpace {
     /// assert_eq!(guard.name().as_str(), "invoice/42");
     /// # Ok(()) }
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn acquire<'s, 'n>(&'s self, name: &'n str) -> Acquire<'s, 'n> {
         Acquire::new(&self.shared, name)
     }
@@ -150,6 +153,7 @@ impl LockSpace {
     /// # drop(guard);
     /// # Ok::<(), lockspace::AcquireError>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_acquire(&self, name: &str) -> Result<Guard<'_>, AcquireError> {
         self.acquire(name).try_now()
     }
@@ -169,6 +173,7 @@ impl LockSpace {
     /// # drop(guard);
     /// # Ok::<(), lockspace::AcquireError>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn blocking_acquire(&self, name: &str) -> Result<Guard<'_>, AcquireError> {
         self.acquire(name).blocking()
     }
@@ -242,7 +247,12 @@ impl LockSpace {
     /// Each name is shown as it was at one moment; two names may be shown at different moments.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.shared.engine.snapshot()
+        let mut snapshot = self.shared.engine.snapshot();
+        let places = self.shared.tape.places();
+        for NameSnapshot { holder, .. } in &mut snapshot.names {
+            holder.acquired_at = places.get(&holder.token).copied();
+        }
+        snapshot
     }
 
     /// Recounts every entry, waiter, timer and queue, and names what is out of place.
@@ -308,7 +318,7 @@ pub struct Builder {
     setup: Setup,
     detect_self_wait: bool,
     health_limits: HealthLimits,
-    recorders: Vec<Arc<dyn Recorder>>,
+    observers: Vec<Arc<dyn Observer>>,
 }
 
 impl Default for Builder {
@@ -325,7 +335,7 @@ impl Default for Builder {
             setup,
             detect_self_wait: false,
             health_limits: HealthLimits::new(),
-            recorders: Vec::new(),
+            observers: Vec::new(),
         }
     }
 }
@@ -382,7 +392,15 @@ impl Builder {
     ///
     /// Each call adds a recorder; every one is told everything.
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
-        self.recorders.push(recorder);
+        self.observers.push(Arc::new(Outsider(recorder)));
+        self
+    }
+
+    /// Has every acquire and every hold traced, and notes where in the code names were acquired. See
+    /// [`Traces`](crate::observe::Traces).
+    #[cfg(feature = "tracing")]
+    pub fn traces(mut self, traces: Arc<crate::observe::Traces>) -> Self {
+        self.observers.push(traces);
         self
     }
 
@@ -408,7 +426,7 @@ impl Builder {
         }
         let shared = Arc::new_cyclic(|me| Shared {
             engine: Engine::new(&self.setup),
-            tape: Tape::new(self.recorders),
+            tape: Tape::new(self.observers),
             me: me.clone(),
             detect_self_wait: self.detect_self_wait,
             health_limits: self.health_limits,
@@ -424,7 +442,7 @@ impl fmt::Debug for Builder {
             .field("setup", &self.setup)
             .field("detect_self_wait", &self.detect_self_wait)
             .field("health_limits", &self.health_limits)
-            .field("recorders", &self.recorders.len())
+            .field("recorders", &self.observers.len())
             .finish()
     }
 }

@@ -304,7 +304,8 @@ impl Table {
             self.unlink(common, effects, slot);
             self.end_wait(common, slot);
             self.counters.refused_busy += u64::from(why.is_ok());
-            let state = why.map_or_else(WaiterState::Failed, WaiterState::Refused);
+            let state =
+                why.map_or_else(WaiterState::Failed, |why| WaiterState::Refused(why.into()));
             self.answer(effects, slot, state);
             self.settle(common, effects, entry);
         }

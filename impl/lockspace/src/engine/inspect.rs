@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Phase};
 
 use super::away::is_wish;
 use super::entries::Entry;
-use super::table::{Detail, Table, WaiterState};
+use super::table::{Detail, Table, Waiter, WaiterState};
 use super::timers::Target;
 use super::{Engine, HoldKey, Stats, WaitKey};
 use crate::clock::Tick;
@@ -65,6 +66,9 @@ pub struct HolderSnapshot {
     pub held_for: Option<Duration>,
     /// What is left of its lease, if it has one.
     pub lease_left: Option<Duration>,
+    /// Where in the code it was acquired: in a [snapshot](crate::LockSpace::snapshot) of a lockspace with
+    /// traces (feature `tracing`), unless it was acquired by a critical section.
+    pub acquired_at: Option<&'static Location<'static>>,
 }
 
 /// Somebody who waits for a name.
@@ -78,6 +82,46 @@ pub struct WaiterSnapshot {
     /// What is left of its wait timeout; `None` if it has none, or blocks a thread, which then keeps
     /// the time itself.
     pub wait_left: Option<Duration>,
+}
+
+/// How a request stood in line when its wait ended in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// Who held the name; `None` if, over a store, nobody of this process did.
+    pub holder: Option<HolderSnapshot>,
+    /// How many stood before the request. Counted up to [a thousand](Self::COUNTED).
+    pub ahead: usize,
+    /// How many waited for the name, the request among them.
+    pub queued: usize,
+}
+
+impl Standing {
+    /// How far those who stood before a request are counted.
+    pub const COUNTED: usize = 1_000;
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.holder {
+            Some(holder) => write!(f, "{holder}")?,
+            None => f.write_str("nobody here holds it")?,
+        }
+        let Self { ahead, queued, .. } = self;
+        let more = if *ahead >= Self::COUNTED { " or more" } else { "" };
+        write!(f, "; {ahead}{more} of {queued} in the queue were ahead")
+    }
+}
+
+impl fmt::Display for HolderSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, label, held_for, lease_left, acquired_at } = self;
+        let label = label.as_deref().unwrap_or("somebody without a label");
+        write!(f, "held by {label} under token {token}")?;
+        held_for.map_or(Ok(()), |held| write!(f, " for {held:?}"))?;
+        lease_left.map_or(Ok(()), |left| write!(f, ", with {left:?} left of its lease"))?;
+        acquired_at.map_or(Ok(()), |place| write!(f, ", acquired at {place}"))
+    }
 }
 
 /// A recount of everything. See [`LockSpace::audit`](crate::LockSpace::audit).
@@ -206,7 +250,7 @@ impl Engine {
         let mut census = Census { timers: self.common.timers.lock().len(), ..Census::default() };
         for shard in &self.shards {
             let shard = shard.lock();
-            census.held += shard.entries.len();
+            census.held += shard.entries.len() - shard.all_away().len();
             census.waiters += shard.waiters.len();
         }
         census
@@ -270,13 +314,7 @@ impl Engine {
 
 impl Table {
     fn show(&self, entry: &Entry, now: Tick) -> NameSnapshot {
-        let detail = self.hold_details.get(&entry.token);
-        let holder = HolderSnapshot {
-            token: FencingToken(entry.token),
-            label: detail.and_then(label),
-            held_for: age(detail, now),
-            lease_left: left(entry.lease_end, now),
-        };
+        let holder = self.show_holder(entry, now);
         let waiters = self.show_waiters(entry, now);
         NameSnapshot { name: entry.name.clone(), holder, waiters }
     }
@@ -293,8 +331,32 @@ impl Table {
         waiters.collect()
     }
 
+    fn show_holder(&self, entry: &Entry, now: Tick) -> HolderSnapshot {
+        let detail = self.hold_details.get(&entry.token);
+        HolderSnapshot {
+            token: FencingToken(entry.token),
+            label: detail.and_then(label),
+            held_for: age(detail, now),
+            lease_left: left(entry.lease_end, now),
+            acquired_at: None,
+        }
+    }
+
+    /// How a queued request stands in line.
+    pub(super) fn standing(&self, slot: u32, now: Tick) -> Standing {
+        let waiter = &self.waiters[slot as usize];
+        let entry = &self.entries[waiter.entry];
+        let before = |waiter: &Waiter| self.waiters.get(waiter.previous as usize);
+        let ahead = std::iter::successors(before(waiter), |waiter| before(waiter));
+        Standing {
+            holder: (!is_wish(entry.token)).then(|| self.show_holder(entry, now)),
+            ahead: ahead.take(Standing::COUNTED).count(),
+            queued: entry.queued as usize,
+        }
+    }
+
     /// The queue of an entry, from its head, following no more links than there are waiters.
-    fn queue(&self, entry: &Entry) -> impl Iterator<Item = (u32, &super::table::Waiter)> {
+    fn queue(&self, entry: &Entry) -> impl Iterator<Item = (u32, &Waiter)> {
         let at = |slot: u32| self.waiters.get(slot as usize).map(|waiter| (slot, waiter));
         std::iter::successors(at(entry.head), move |(_, waiter)| at(waiter.next))
             .take(self.waiters.len())

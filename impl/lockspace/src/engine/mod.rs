@@ -31,7 +31,7 @@ use lockspace_spec::{FencingToken, Phase, Refusal};
 
 pub use drain::ShutdownReport;
 pub use inspect::{
-    Audit, Fault, HolderSnapshot, NameSnapshot, Snapshot, WaiterSnapshot, WantedSnapshot,
+    Audit, Fault, HolderSnapshot, NameSnapshot, Snapshot, Standing, WaiterSnapshot, WantedSnapshot,
 };
 pub use stats::{Latency, Stats};
 
@@ -140,13 +140,14 @@ impl Engine {
         self.shard_of(hash).acquire(&self.common, effects, ask, hash)
     }
 
-    /// Whether a queued request has been answered. After an answer its key is spent.
+    /// Whether a queued request has been answered, and how it stood in line if it was in vain. After an
+    /// answer its key is spent.
     pub(crate) fn poll_wait(
         &self,
         key: WaitKey,
         waker: &Waker,
         effects: &mut Effects,
-    ) -> Poll<Acquired> {
+    ) -> Poll<(Acquired, Option<Box<Standing>>)> {
         self.shard_of_wait(key).poll_wait(&self.common, effects, key.slot, waker)
     }
 

@@ -29,6 +29,7 @@ use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::{Entries, KEEP, NONE};
+use super::inspect::Standing;
 use super::stats::Counters;
 use super::timers::Target;
 use super::watchers::Watchers;
@@ -58,9 +59,22 @@ pub(super) enum WaiterState {
     /// Granted, and the future has not seen it. From here on it is a hold like any other.
     Granted(HoldKey),
     /// Refused, and the future has not seen it.
-    Refused(Refusal),
+    Refused(Refused),
     /// Given up because of the store, and the future has not seen it.
     Failed(Failure),
+}
+
+/// A refusal, and how the request stood in line, where that says more than the refusal does.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) why: Refusal,
+    pub(super) standing: Option<Box<Standing>>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(why: Refusal) -> Self {
+        Self { why, standing: None }
+    }
 }
 
 /// What a hold or waiter carries only where a user asked for it: kept beside the entries, so that
@@ -213,19 +227,21 @@ impl Table {
         effects: &mut Effects,
         slot: u32,
         waker: &Waker,
-    ) -> Poll<Acquired> {
+    ) -> Poll<(Acquired, Option<Box<Standing>>)> {
         self.heed_shutdown(common, effects);
         let waiter = &mut self.waiters[slot as usize];
-        let answer = match waiter.state {
+        let answer = match &mut waiter.state {
             WaiterState::Queued { .. } => {
                 if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
                     effects.retire(waiter.waker.replace(waker.clone()));
                 }
                 return Poll::Pending;
             }
-            WaiterState::Granted(hold) => Acquired::Granted(hold),
-            WaiterState::Refused(refusal) => Acquired::Refused(refusal),
-            WaiterState::Failed(failure) => Acquired::Failed(failure),
+            WaiterState::Granted(hold) => (Acquired::Granted(*hold), None),
+            WaiterState::Refused(refused) => {
+                (Acquired::Refused(refused.why), refused.standing.take())
+            }
+            WaiterState::Failed(failure) => (Acquired::Failed(*failure), None),
         };
         self.free_waiter(effects, slot);
         Poll::Ready(answer)
@@ -545,9 +561,11 @@ impl Table {
     }
 
     fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+        let standing = Some(Box::new(self.standing(slot, common.clock.now())));
         self.unlink(common, effects, slot);
         self.end_wait(common, slot);
-        self.answer(effects, slot, WaiterState::Refused(Refusal::TimedOut));
+        let refused = Refused { why: Refusal::TimedOut, standing };
+        self.answer(effects, slot, WaiterState::Refused(refused));
         self.counters.refused_timed_out += 1;
         self.settle(common, effects, self.waiters[slot as usize].entry);
     }
@@ -558,7 +576,8 @@ impl Table {
             let slot = self.entries[entry].head;
             self.unlink(common, effects, slot);
             self.end_wait(common, slot);
-            self.answer(effects, slot, WaiterState::Refused(Refusal::ShuttingDown));
+            let answer = WaiterState::Refused(Refusal::ShuttingDown.into());
+            self.answer(effects, slot, answer);
             refused += 1;
         }
         self.counters.refused_shutting_down += refused as u64;

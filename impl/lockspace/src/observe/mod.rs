@@ -7,10 +7,17 @@
 //! What this module must not do: use the lockspace that it watches while it is told something, or keep
 //! anything of a call that has ended.
 
+#[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "metrics")]
 mod series;
 mod sharded;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tracing")]
+mod traces;
 
+#[cfg(feature = "metrics")]
 pub use metrics::Metrics;
+#[cfg(feature = "tracing")]
+pub use traces::Traces;

@@ -38,6 +38,12 @@ impl<K: Eq + Hash, V> Sharded<K, V> {
         remove(&mut self.shard(key), key)
     }
 
+    /// Visits every value, one locked shard after the other.
+    #[cfg(feature = "tracing")]
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&mut V)) {
+        self.shards.iter().for_each(|shard| shard.lock().values_mut().for_each(&mut visit));
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()

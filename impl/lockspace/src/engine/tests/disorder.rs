@@ -98,7 +98,7 @@ fn queue_that_does_not_hang_together_is_named() {
     assert_eq!(faults_of_table(|table| table.waiters[1].previous = NONE), [QUEUE, astray]);
     assert_eq!(faults_of_table(|table| table.waiters[1].entry = 1), [QUEUE, astray]);
     let answered = |table: &mut Table| {
-        table.waiters[1].state = WaiterState::Refused(Refusal::Busy);
+        table.waiters[1].state = WaiterState::Refused(Refusal::Busy.into());
     };
     assert_eq!(faults_of_table(answered), [QUEUE]);
 }
