@@ -101,8 +101,7 @@ async fn who_waited_in_vain_is_told_who_held_the_name_and_how_it_stood_in_line()
     let guard = request.await.unwrap();
     tokio::time::sleep(ms(1_000)).await;
     let _first = Hand::new(space.acquire("a").into_future()).waits();
-    let mut waits_in_vain =
-        Hand::new(space.acquire("a").wait_timeout(ms(2_000)).into_future()).waits();
+    let waits_in_vain = Hand::new(space.acquire("a").wait_timeout(ms(2_000)).into_future()).waits();
     let _third = Hand::new(space.acquire("a").into_future()).waits();
     tokio::time::sleep(ms(2_001)).await;
     // What happens before it looks changes nothing of what it is told.

@@ -95,8 +95,8 @@ fn waiters_are_cancelled_without_an_allocation() {
     assert_eq!(allocations(|| drop(queue(|| space.acquire(NAME).wait_timeout(HOUR)))), 0);
 }
 
-/// Two are what each is told: who held the name, and how it stood in line. The reaper's work counts as well: it
-/// is done on this thread. It collects the wakers of those who time out together.
+/// Two are what each is told: who held the name, and how it stood in line. The reaper's work counts as
+/// well: it is done on this thread. It collects the wakers of those who time out together.
 #[test]
 fn waiters_time_out_with_less_than_three_allocations_each() {
     const SOON: Duration = Duration::from_millis(10);

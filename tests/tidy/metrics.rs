@@ -13,9 +13,10 @@ fn registered(file: &File) -> BTreeSet<String> {
     strings.filter(|text| text.starts_with("lockspace_")).map(String::from).collect()
 }
 
-/// The metrics that the tables of a document begin their rows with.
+/// The metrics that the tables of a document begin their rows with, without their labels.
 fn described(document: &str) -> BTreeSet<String> {
-    let cells = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let cells =
+        document.lines().filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next());
     cells.filter(|name| name.starts_with("lockspace_")).map(String::from).collect()
 }
 
