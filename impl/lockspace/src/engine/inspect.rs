@@ -84,35 +84,6 @@ pub struct WaiterSnapshot {
     pub wait_left: Option<Duration>,
 }
 
-/// How a request stood in line when its wait ended in vain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Standing {
-    /// Who held the name; `None` if, over a store, nobody of this process did.
-    pub holder: Option<HolderSnapshot>,
-    /// How many stood before the request. Counted up to [a thousand](Self::COUNTED).
-    pub ahead: usize,
-    /// How many waited for the name, the request among them.
-    pub queued: usize,
-}
-
-impl Standing {
-    /// How far those who stood before a request are counted.
-    pub const COUNTED: usize = 1_000;
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.holder {
-            Some(holder) => write!(f, "{holder}")?,
-            None => f.write_str("nobody here holds it")?,
-        }
-        let Self { ahead, queued, .. } = self;
-        let more = if *ahead >= Self::COUNTED { " or more" } else { "" };
-        write!(f, "; {ahead}{more} of {queued} in the queue were ahead")
-    }
-}
-
 impl fmt::Display for HolderSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { token, label, held_for, lease_left, acquired_at } = self;
@@ -331,7 +302,7 @@ impl Table {
         waiters.collect()
     }
 
-    fn show_holder(&self, entry: &Entry, now: Tick) -> HolderSnapshot {
+    pub(super) fn show_holder(&self, entry: &Entry, now: Tick) -> HolderSnapshot {
         let detail = self.hold_details.get(&entry.token);
         HolderSnapshot {
             token: FencingToken(entry.token),
@@ -339,19 +310,6 @@ impl Table {
             held_for: age(detail, now),
             lease_left: left(entry.lease_end, now),
             acquired_at: None,
-        }
-    }
-
-    /// How a queued request stands in line.
-    pub(super) fn standing(&self, slot: u32, now: Tick) -> Standing {
-        let waiter = &self.waiters[slot as usize];
-        let entry = &self.entries[waiter.entry];
-        let before = |waiter: &Waiter| self.waiters.get(waiter.previous as usize);
-        let ahead = std::iter::successors(before(waiter), |waiter| before(waiter));
-        Standing {
-            holder: (!is_wish(entry.token)).then(|| self.show_holder(entry, now)),
-            ahead: ahead.take(Standing::COUNTED).count(),
-            queued: entry.queued as usize,
         }
     }
 

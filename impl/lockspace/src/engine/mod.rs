@@ -15,6 +15,7 @@ mod drain;
 mod effects;
 mod entries;
 mod inspect;
+mod standing;
 mod stats;
 mod table;
 mod timers;
@@ -31,8 +32,9 @@ use lockspace_spec::{FencingToken, Phase, Refusal};
 
 pub use drain::ShutdownReport;
 pub use inspect::{
-    Audit, Fault, HolderSnapshot, NameSnapshot, Snapshot, Standing, WaiterSnapshot, WantedSnapshot,
+    Audit, Fault, HolderSnapshot, NameSnapshot, Snapshot, WaiterSnapshot, WantedSnapshot,
 };
+pub use standing::Standing;
 pub use stats::{Latency, Stats};
 
 pub(crate) use away::{Failure, Inbox, Notice, Wish};

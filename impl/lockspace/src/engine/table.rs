@@ -29,7 +29,7 @@ use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::{Entries, KEEP, NONE};
-use super::inspect::Standing;
+use super::standing::{Refused, Standing};
 use super::stats::Counters;
 use super::timers::Target;
 use super::watchers::Watchers;
@@ -62,19 +62,6 @@ pub(super) enum WaiterState {
     Refused(Refused),
     /// Given up because of the store, and the future has not seen it.
     Failed(Failure),
-}
-
-/// A refusal, and how the request stood in line, where that says more than the refusal does.
-#[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) why: Refusal,
-    pub(super) standing: Option<Box<Standing>>,
-}
-
-impl From<Refusal> for Refused {
-    fn from(why: Refusal) -> Self {
-        Self { why, standing: None }
-    }
 }
 
 /// What a hold or waiter carries only where a user asked for it: kept beside the entries, so that

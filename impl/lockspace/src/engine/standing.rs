@@ -1,0 +1,69 @@
+//! How a request stood in line when it was refused: for whoever wants to know who was in the way.
+//!
+//! What this file must not do: change anything.
+
+use std::fmt;
+
+use lockspace_spec::Refusal;
+
+use super::away::is_wish;
+use super::inspect::HolderSnapshot;
+use super::table::{Table, Waiter};
+use crate::clock::Tick;
+
+/// A refusal, and how the request stood in line, where that says more than the refusal does.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) why: Refusal,
+    pub(super) standing: Option<Box<Standing>>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(why: Refusal) -> Self {
+        Self { why, standing: None }
+    }
+}
+
+/// How a request stood in line when its wait ended in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// Who held the name; `None` if, over a store, nobody of this process did.
+    pub holder: Option<HolderSnapshot>,
+    /// How many stood before the request. Counted up to [a thousand](Self::COUNTED).
+    pub ahead: usize,
+    /// How many waited for the name, the request among them.
+    pub queued: usize,
+}
+
+impl Standing {
+    /// How far those who stood before a request are counted.
+    pub const COUNTED: usize = 1_000;
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.holder {
+            Some(holder) => write!(f, "{holder}")?,
+            None => f.write_str("nobody here holds it")?,
+        }
+        let Self { ahead, queued, .. } = self;
+        let more = if *ahead >= Self::COUNTED { " or more" } else { "" };
+        write!(f, "; {ahead}{more} of {queued} in the queue were ahead")
+    }
+}
+
+impl Table {
+    /// How a queued request stands in line.
+    pub(super) fn standing(&self, slot: u32, now: Tick) -> Standing {
+        let waiter = &self.waiters[slot as usize];
+        let entry = &self.entries[waiter.entry];
+        let before = |waiter: &Waiter| self.waiters.get(waiter.previous as usize);
+        let ahead = std::iter::successors(before(waiter), |waiter| before(waiter));
+        Standing {
+            holder: (!is_wish(entry.token)).then(|| self.show_holder(entry, now)),
+            ahead: ahead.take(Standing::COUNTED).count(),
+            queued: entry.queued as usize,
+        }
+    }
+}
