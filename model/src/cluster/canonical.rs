@@ -282,7 +282,7 @@ fn each_in_seat(slot: Slot, seat: &mut Seat, visit: &mut Visit<'_>) {
         }
         match &mut flight.stage {
             Stage::Half(rows) | Stage::Served(Answer::Scan(Some(rows))) => {
-                each_in_rows(rows, visit)
+                each_in_rows(rows, visit);
             }
             Stage::Sent | Stage::Served(Answer::Scan(None)) => {}
             Stage::Served(Answer::Own(reply) | Answer::Other(_, reply)) => {
