@@ -7,6 +7,7 @@ use crate::cluster::Cluster;
 use crate::engine::Engine;
 use crate::explorer::{self, Explored};
 use crate::machine::Ids;
+use crate::owners::Owners;
 use crate::plain::Plain;
 use crate::protocol::Protocol;
 use crate::stepwise::Stepwise;
@@ -24,6 +25,10 @@ pub enum AnyMachine {
     Engine(Engine),
     /// The protocol over a store.
     Cluster(Cluster),
+    /// The protocol, whose requests belong to owners.
+    Owners(Owners<Protocol>),
+    /// The same with real tokens and a bound on grants.
+    PlainOwners(Owners<Plain>),
 }
 
 /// Calls a function of any machine.
@@ -35,6 +40,8 @@ macro_rules! with {
             AnyMachine::Stepwise($machine) => $call,
             AnyMachine::Engine($machine) => $call,
             AnyMachine::Cluster($machine) => $call,
+            AnyMachine::Owners($machine) => $call,
+            AnyMachine::PlainOwners($machine) => $call,
         }
     };
 }

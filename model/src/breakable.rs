@@ -1,7 +1,7 @@
-//! Everything that a design can break: the safety properties and, after them, the debts of progress.
-//! [`Ids`] of what is broken count in this order.
+//! Everything that a design can break: the safety properties and, after them, the debts of progress and
+//! what is said of owners. [`Ids`] of what is broken count in this order.
 
-use lockspace_spec::SAFETY;
+use lockspace_spec::{DEADLOCK, SAFETY};
 
 use crate::machine::Ids;
 use crate::progress::PROGRESS;
@@ -15,19 +15,28 @@ pub struct Breakable {
     pub name: Option<&'static str>,
     /// What it says, in a sentence.
     pub sentence: &'static str,
+    /// Whether it says that something happens.
+    pub progress: bool,
 }
 
-/// S1 to S10, then L1 to L4.
-pub const BREAKABLE: [Breakable; SAFETY.len() + PROGRESS.len()] = {
-    let mut all = [Breakable { id: "", name: None, sentence: "" }; SAFETY.len() + PROGRESS.len()];
+/// S1 to S10, then L1 to L4, then D1 and D2.
+pub const BREAKABLE: [Breakable; SAFETY.len() + PROGRESS.len() + DEADLOCK.len()] = {
+    const NOTHING: Breakable = Breakable { id: "", name: None, sentence: "", progress: false };
+    const OWNERS: usize = SAFETY.len() + PROGRESS.len();
+    let mut all = [NOTHING; OWNERS + DEADLOCK.len()];
     let mut index = 0;
     while index < all.len() {
         all[index] = if index < SAFETY.len() {
             let property = &SAFETY[index];
-            Breakable { id: property.id, name: Some(property.name), sentence: property.sentence }
-        } else {
+            let (id, name, sentence) = (property.id, Some(property.name), property.sentence);
+            Breakable { id, name, sentence, progress: false }
+        } else if index < OWNERS {
             let debt = &PROGRESS[index - SAFETY.len()];
-            Breakable { id: debt.id, name: None, sentence: debt.sentence }
+            Breakable { id: debt.id, name: None, sentence: debt.sentence, progress: true }
+        } else {
+            let property = &DEADLOCK[index - OWNERS];
+            let (id, name, sentence) = (property.id, Some(property.name), property.sentence);
+            Breakable { id, name, sentence, progress: property.progress }
         };
         index += 1;
     }
@@ -45,12 +54,6 @@ pub fn breaking(id: &str) -> Ids {
 }
 
 impl Breakable {
-    /// Whether it says that something happens.
-    #[must_use]
-    pub const fn is_progress(&self) -> bool {
-        self.name.is_none()
-    }
-
     /// ID and name.
     #[must_use]
     pub fn title(&self) -> String {

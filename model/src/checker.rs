@@ -117,7 +117,8 @@ macro_rules! each {
 }
 
 impl<M: Machine> Checked<M> {
-    const HOLDS: [Condition<M>; BREAKABLE.len()] = each!(holds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+    const HOLDS: [Condition<M>; BREAKABLE.len()] =
+        each!(holds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     const SHOWS: [Condition<M>; REACHABLE.len()] =
         each!(shows: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25);
 }

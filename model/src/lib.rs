@@ -11,9 +11,10 @@
 //! abstraction), [`explorer`] and [`checker`] (the two explorers), [`path`] and [`story`] (from a
 //! violation to something that a person can read) and [`witness`], [`progress`], [`breakable`] (what
 //! can be broken), [`defects`] and [`stepwise`] (a lock whose operations take several steps, in which
-//! some of them show), [`engine`] (the engine's algorithm, which refines the protocol), and last
-//! [`any`], [`manifest`] and [`verify`](mod@verify), which pin all results. [`proof`] stands apart:
-//! what it shows is bounded by nothing.
+//! some of them show), [`engine`] (the engine's algorithm, which refines the protocol), [`owners`] (who
+//! waits for whom, and how a deadlock is kept from coming about), and last [`any`], [`manifest`] and
+//! [`verify`](mod@verify), which pin all results. [`proof`] stands apart: what it shows is bounded by
+//! nothing.
 //!
 //! What this package must not do: import shipping code into the protocol's model, decide anything by
 //! wall time, or let a search that was cut short look like one that was not.
@@ -28,6 +29,7 @@ pub mod engine;
 pub mod explorer;
 pub mod machine;
 pub mod manifest;
+pub mod owners;
 mod packing;
 pub mod path;
 pub mod plain;

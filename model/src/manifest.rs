@@ -12,6 +12,7 @@ use crate::cluster::{Bounds, Cluster};
 use crate::engine::Engine;
 use crate::explorer::Explored;
 use crate::machine::Ids;
+use crate::owners::Owners;
 use crate::plain::Plain;
 use crate::protocol::{Protocol, Symmetry};
 use crate::stepwise::{Algorithm, Stepwise};
@@ -47,6 +48,9 @@ pub struct Run {
     pub stepwise: bool,
     /// If the machine is the protocol over a store, whose sessions the clients are: what happens there.
     pub cluster: Option<Bounds>,
+    /// With a number of requests for each owner the clients are the owners' requests, and an acquire that
+    /// would close a cycle is refused.
+    pub requests: Option<u16>,
     /// The limit on names in use, if there is one.
     pub most_names: Option<usize>,
     /// The limit on the waiters of a name, if there is one.
@@ -129,6 +133,9 @@ impl Run {
         if let Some(cluster) = self.over_a_store() {
             return AnyMachine::Cluster(cluster);
         }
+        if let Some(requests) = self.requests {
+            return AnyMachine::Owners(Owners::new(self.protocol(), requests));
+        }
         match (self.shards, self.grants) {
             (Some(shards), _) => {
                 let (clients, names) = (usize::from(self.clients), usize::from(self.names));
@@ -206,6 +213,9 @@ impl Run {
         ];
         if let Some(shards) = self.shards {
             bounds += &format!(" in {shards} shards");
+        }
+        if let Some(requests) = self.requests {
+            bounds += &format!(" of {} owners", self.clients / requests);
         }
         if self.stepwise {
             bounds += " in steps";

@@ -173,7 +173,7 @@ fn every_defect_of_the_model_is_among_the_faulty_designs() {
         match SEVERAL_STEPS.iter().find(|(defect, _)| defect == name) {
             None => assert!(names.contains(name), "{name} is not"),
             Some((_, seen)) => {
-                assert!(matches!(does, Does::Steps(_)), "{name} is one step");
+                assert!(!matches!(does, Does::Step(_)), "{name} is one step");
                 assert!(!names.contains(name), "{name} is a control");
                 if let Seen::As(other) = seen {
                     assert!(names.contains(other), "{name} is not, as {other}");

@@ -6,8 +6,9 @@
 //!
 //! Read it in this order: [`vocab`] (the words), [`action`] (what can happen), [`outcome`] (what is
 //! answered), [`state`], [`mod@step`], then [`invariants`] (what must always be true) and
-//! [`reachable`] (what must be possible, so that nothing is true for lack of trying). [`history`] has the
-//! words in which a running lockspace tells what happened.
+//! [`reachable`] (what must be possible, so that nothing is true for lack of trying). [`owners`] says what
+//! is true besides where deadlocks are looked for, and [`history`] has the words in which a running
+//! lockspace tells what happened.
 //!
 //! What this package must not do: depend on anything, read a clock, or import shipping code. The
 //! shipping code in turn never calls [`step`](step()): that the two agree is evidence only because they share
@@ -41,6 +42,7 @@ pub mod action;
 pub mod history;
 pub mod invariants;
 pub mod outcome;
+pub mod owners;
 pub mod reachable;
 pub mod state;
 pub mod step;
@@ -49,6 +51,7 @@ pub mod vocab;
 pub use action::{Action, Env, Op};
 pub use invariants::{Property, SAFETY, Transition};
 pub use outcome::{Addressee, Answer, Outcome, Outcomes};
+pub use owners::{DEADLOCK, OwnerId, WaitFor};
 pub use reachable::REACHABLE;
 pub use state::{Hold, Limits, State, Waiter};
 pub use step::{apply, step};

@@ -1,6 +1,6 @@
 //! Properties: specification, document, model and code speak of the same ones, in the same words.
 
-use lockspace_spec::{REACHABLE, SAFETY};
+use lockspace_spec::{DEADLOCK, REACHABLE, SAFETY};
 
 use crate::assert_none;
 use crate::source::{File, file, files, shipping};
@@ -11,7 +11,7 @@ const FAULTS: &str = "impl/lockspace/src/engine/tests/faults";
 
 /// Whether a word has the form of a property's ID.
 fn is_id(word: &str) -> bool {
-    let number = word.strip_prefix(['S', 'R', 'L']);
+    let number = word.strip_prefix(['S', 'R', 'L', 'D']);
     number.is_some_and(|digits| digits.parse::<u8>().is_ok())
 }
 
@@ -193,6 +193,7 @@ fn the_document_and_the_specification_say_the_same() {
     let properties = SAFETY.iter().chain(&REACHABLE);
     let mut cells: Vec<_> = properties.map(|p| vec![p.id, p.name, p.sentence]).collect();
     cells.extend(progress.iter().map(|[id, sentence]| vec![id.as_str(), sentence.as_str()]));
+    cells.extend(DEADLOCK.iter().map(|p| vec![p.id, p.name, p.sentence]));
     assert_none(rows_disagree(&file(INVARIANTS).text, &cells));
 }
 
@@ -216,6 +217,7 @@ fn every_property_has_a_row_of_who_would_notice() {
     let progress = progress();
     let mut ids: Vec<_> = safety().into_iter().map(|id| vec![id]).collect();
     ids.extend(progress.iter().map(|[id, _]| vec![id.as_str()]));
+    ids.extend(DEADLOCK.iter().map(|property| vec![property.id]));
     assert_none(rows_disagree(&text, &ids));
     let name =
         |file: &File| file.path.trim_end_matches(".patch").rsplit('/').next().map(String::from);
@@ -236,6 +238,7 @@ fn code_cites_what_exists() {
     let progress = progress();
     let mut known = safety();
     known.extend(progress.iter().map(|[id, _]| id.as_str()));
+    known.extend(DEADLOCK.iter().map(|property| property.id));
     let complaints = ["spec", "impl", "model"].into_iter().flat_map(|folder| files(folder, ".rs"));
     assert_none(complaints.flat_map(|file| unknown_citations(&file, &known)).collect());
 }

@@ -15,7 +15,7 @@ use crate::picture::{self, Told};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A defect, a property (S1.., L1..) or a goal (R1..); without it, what there is
+    /// A defect, a property (S1.., L1.., D1) or a goal (R1..); without it, what there is
     what: Option<String>,
     /// Writes one JSON document
     #[arg(long)]

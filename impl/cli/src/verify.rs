@@ -8,7 +8,7 @@ use lockspace_model::explorer::Explored;
 use lockspace_model::manifest::{Explorer, Level, Manifest, Run};
 use lockspace_model::progress::PROGRESS;
 use lockspace_model::verify::{Verified, refute_all, verify};
-use lockspace_spec::{REACHABLE, SAFETY};
+use lockspace_spec::{DEADLOCK, REACHABLE, SAFETY};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -119,6 +119,9 @@ impl RunReport {
         if verified.progress.is_some() {
             properties.extend(PROGRESS.iter().map(|debt| debt.id));
         }
+        if run.requests.is_some() {
+            properties.extend(DEADLOCK.iter().map(|property| property.id));
+        }
         Self {
             model: run.name.clone(),
             bounds: run.bounds(),
@@ -140,6 +143,9 @@ impl RunReport {
         let mut text = format!("{first}-S{}, {} R", SAFETY.len(), count('R'));
         if count('L') > 0 {
             text += &format!(", L1-L{}", count('L'));
+        }
+        if count('D') > 0 {
+            text += &format!(", D1-D{}", count('D'));
         }
         text
     }

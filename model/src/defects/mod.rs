@@ -1,7 +1,7 @@
 //! Faulty designs, each of which a check must refute: they show that the properties can fail, and why
 //! the protocol is not simpler than it is.
 //!
-//! A defect is the correct thing with one thing done wrong, of either kind:
+//! A defect is the correct thing with one thing done wrong, of one of these kinds:
 //!
 //! - [`Does::Step`]: the correct step ([`lockspace_spec::apply`]) wrapped or replaced for the actions
 //!   that it gets wrong. It runs in [`Plain`].
@@ -9,6 +9,7 @@
 //!   operation of several steps, a caller's limits or a resource to show. It runs in [`Stepwise`].
 //! - [`Does::Messages`]: the protocol over a store with one thing done wrong, by the store or by the
 //!   processes, where the fault needs messages, clocks or deaths to show. It runs in [`Cluster`].
+//! - [`Does::Detects`]: another [`Detection`] of deadlocks than the correct one. It runs in [`Owners`].
 //!
 //! All run at bounds at which the correct design passes, and the shortest counterexample is kept in
 //! `docs/counterexamples/` as a story.
@@ -27,6 +28,7 @@ mod late_release_frees_the_successor;
 mod limits_are_not_looked_at;
 mod lost_wake_up;
 mod map_is_never_cleaned;
+mod nobody_looks_past_the_holder;
 mod nothing_is_cleaned_at_exit;
 mod polling_outlives_its_caller;
 mod release_before_body_stops;
@@ -47,6 +49,7 @@ use crate::breakable::breaking;
 use crate::cluster::Cluster;
 use crate::cluster::defects as over_a_store;
 use crate::machine::{Ids, Next};
+use crate::owners::{Detection, Owners, looks_all_the_way};
 use crate::path;
 use crate::plain::Plain;
 use crate::stepwise::{Algorithm, Stepwise};
@@ -66,7 +69,7 @@ pub struct Defect {
     pub lesson: &'static str,
     /// What it does wrong.
     pub does: Does,
-    /// How many clients the counterexample needs.
+    /// How many clients the counterexample needs, which are the requests of owners where it has those.
     pub clients: u16,
 }
 
@@ -79,9 +82,12 @@ pub enum Does {
     Steps(Algorithm),
     /// A faulty cluster, and the correct one at the same bounds.
     Messages(Cluster, Cluster),
+    /// Owners, and a wrong look at who waits for whom.
+    Detects(Detection),
 }
 
-/// Every defect: of the protocol, of locks whose operations take several steps, and over a store.
+/// Every defect: of the protocol, of locks whose operations take several steps, of owners, and over a
+/// store.
 pub const DEFECTS: [Defect; IN_PROCESS.len() + over_a_store::DEFECTS.len()] = {
     let mut all = [IN_PROCESS[0]; IN_PROCESS.len() + over_a_store::DEFECTS.len()];
     let mut index = 0;
@@ -96,7 +102,7 @@ pub const DEFECTS: [Defect; IN_PROCESS.len() + over_a_store::DEFECTS.len()] = {
     all
 };
 
-const IN_PROCESS: [Defect; 22] = [
+const IN_PROCESS: [Defect; 23] = [
     release_before_body_stops::DEFECT,
     timed_out_waiter_stays_queued::DEFECT,
     second_caller_overwrites_the_entry::DEFECT,
@@ -119,6 +125,7 @@ const IN_PROCESS: [Defect; 22] = [
     limits_are_not_looked_at::DEFECT,
     zero_timeout_waits_for_ever::DEFECT,
     crashed_holder_blocks_for_ever::DEFECT,
+    nobody_looks_past_the_holder::DEFECT,
 ];
 
 /// The limits at which defects are looked for: small enough that they are met.
@@ -129,6 +136,9 @@ pub const GRANTS: u64 = 4;
 
 /// How many where operations take several steps, of which there are far more orders.
 pub const GRANTS_IN_STEPS: u64 = 3;
+
+/// How many requests an owner may have at once: he holds one name and waits for another.
+pub const REQUESTS: u16 = 2;
 
 impl Defect {
     /// The defect called `name`.
@@ -144,6 +154,7 @@ impl Defect {
             Does::Step(design) => AnyMachine::Plain(self.plain(design)),
             Does::Steps(algorithm) => AnyMachine::Stepwise(self.stepwise(algorithm)),
             Does::Messages(faulty, _) => AnyMachine::Cluster(faulty),
+            Does::Detects(detection) => AnyMachine::PlainOwners(self.owners(detection)),
         }
     }
 
@@ -154,6 +165,7 @@ impl Defect {
             Does::Step(_) => AnyMachine::Plain(self.plain(lockspace_spec::apply)),
             Does::Steps(_) => AnyMachine::Stepwise(self.stepwise(Algorithm::CORRECT)),
             Does::Messages(_, correct) => AnyMachine::Cluster(correct),
+            Does::Detects(_) => AnyMachine::PlainOwners(self.owners(looks_all_the_way)),
         }
     }
 
@@ -165,6 +177,11 @@ impl Defect {
         Stepwise { clients: self.clients, grants: GRANTS_IN_STEPS, algorithm }
     }
 
+    const fn owners(&self, detection: Detection) -> Owners<Plain> {
+        let base = Plain::new(self.clients, 2, GRANTS);
+        Owners { detection, ..Owners::new(base, REQUESTS) }
+    }
+
     /// The story of the shortest counterexample, if it breaks what it is said to break: the property
     /// must be among what the last step breaks.
     #[must_use]
@@ -173,6 +190,7 @@ impl Defect {
             Does::Step(design) => counterexample(&self.plain(design)),
             Does::Steps(algorithm) => counterexample(&self.stepwise(algorithm)),
             Does::Messages(faulty, _) => counterexample(&faulty),
+            Does::Detects(detection) => counterexample(&self.owners(detection)),
         }?;
         let said = breaking(self.breaks);
         (!said.is_empty() && said.without(story.broken()).is_empty()).then_some(story)
@@ -196,6 +214,14 @@ impl Defect {
             Does::Messages(cluster, _) => {
                 (" in the [cluster](../../model/src/cluster/mod.rs)", cluster.bounds())
             }
+            Does::Detects(_) => {
+                let owners = clients / REQUESTS;
+                let of = format!("{owners} owners of {REQUESTS} requests");
+                (
+                    " among [owners](../../model/src/owners/mod.rs)",
+                    format!("{of}, 2 names, at most {GRANTS} grants"),
+                )
+            }
         };
         let at = match self.does {
             Does::Messages(faulty, correct) if faulty.bounds() != correct.bounds() => {
@@ -215,7 +241,7 @@ impl Defect {
 }
 
 /// The story of a shortest path that breaks something.
-fn counterexample<M: Tell>(machine: &M) -> Option<Story> {
+pub(crate) fn counterexample<M: Tell>(machine: &M) -> Option<Story> {
     let breaks = |next: &Next<_>| matches!(next, Next::Broken(_));
     let path = path::shortest(machine, usize::MAX, Ids::NONE, breaks)?;
     Some(Story::of(machine, &path))

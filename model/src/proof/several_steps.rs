@@ -1,4 +1,4 @@
-//! Defects of several steps, in a proof that knows one step for each action.
+//! Defects of several steps and of owners, in a proof that knows one step for each action and no owners.
 //!
 //! The proof is of the protocol, in which an action is one step. A design whose actions take several is
 //! no case of it; but the step at which it goes wrong may be. Where it is, the defect is among the
@@ -14,7 +14,7 @@ pub enum Seen {
 }
 
 /// Each of these defects.
-pub const SEVERAL_STEPS: [(&str, Seen); 5] = [
+pub const SEVERAL_STEPS: [(&str, Seen); 6] = [
     ("acquire-reads-then-writes", Seen::As("second-caller-overwrites-the-entry")),
     ("entry-goes-under-a-newcomer", Seen::As("second-caller-overwrites-the-entry")),
     ("stale-count-leaves-the-entry", Seen::As("map-is-never-cleaned")),
@@ -23,4 +23,5 @@ pub const SEVERAL_STEPS: [(&str, Seen); 5] = [
         Seen::Not("to the lockspace it is an acquire like any other; the caller knows better"),
     ),
     ("stale-holder-writes", Seen::Not("the resource is no part of the protocol")),
+    ("nobody-looks-past-the-holder", Seen::Not("owners are no part of the protocol")),
 ];

@@ -13,6 +13,7 @@ use crate::machine::{Ids, Machine, Next};
 use crate::world::Doing;
 use words::outcome;
 
+pub(crate) use plain::deed;
 pub use words::Actor;
 pub(crate) use words::{Called, acquire, how_it_stands, late};
 
@@ -167,7 +168,7 @@ impl Display for Story {
         }
         for broken in self.broken.iter().map(|index| &BREAKABLE[index]) {
             write!(f, "\nThis breaks **{}**: {}.", broken.title(), broken.sentence)?;
-            if broken.is_progress() {
+            if broken.progress {
                 write!(f, " {}", self.why_not.as_deref().unwrap_or_default())?;
             }
             writeln!(f)?;
@@ -204,6 +205,12 @@ impl Step {
     /// What `who` does to the resource behind the lock, and what it answers.
     pub(crate) fn at_resource(who: Actor, did: String, answer: String) -> Self {
         Self { who, to: Actor::Resource, did, told: vec![(who, answer)], leaves: Vec::new() }
+    }
+
+    /// What `who` asks and is not given, for a reason that the protocol does not know.
+    pub(crate) fn turned_away(who: Actor, did: String, answer: &str) -> Self {
+        let told = vec![(who, answer.into())];
+        Self { who, to: Actor::Lockspace, did, told, leaves: Vec::new() }
     }
 
     /// Who acts.

@@ -1,6 +1,6 @@
 //! The plain machine's actions in words.
 
-use lockspace_spec::{Action, Env, Grace, Op};
+use lockspace_spec::{Action, Env, Grace, Op, RequestId};
 
 use super::{Actor, Called, Step, Tell, acquire, how_it_stands, late};
 use crate::plain::Plain;
@@ -12,7 +12,7 @@ impl Tell for Plain {
     }
 
     fn tell(&self, world: &mut World, action: &Action) -> Step {
-        let (who, did) = deed(world, action);
+        let (who, did) = deed(world, action, Actor::Client);
         let told = world.take(self.design, action);
         Step::new(who, did, &told)
     }
@@ -26,9 +26,12 @@ impl Tell for Plain {
     }
 }
 
-/// Who did `action`, and what it is in words.
-fn deed(before: &World, action: &Action) -> (Actor, String) {
-    let client = |request| Actor::Client(request);
+/// Who did `action`, and what it is in words. `client` is who makes a request.
+pub(crate) fn deed(
+    before: &World,
+    action: &Action,
+    client: impl Fn(RequestId) -> Actor,
+) -> (Actor, String) {
     match *action {
         Action::Op(Op::Acquire { request, name, wait, lease }) => {
             (client(request), format!("acquires {}", acquire(name, wait, lease)))
