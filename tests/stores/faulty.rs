@@ -9,7 +9,7 @@ use lockspace::store::{Capabilities, Memory, Row, Store, StoreError, Swap, Versi
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It is done and answered.
     #[default]
     Done,
@@ -27,7 +27,7 @@ pub enum Fate {
 
 /// See the [module](self). Clones share everything.
 #[derive(Clone, Default)]
-pub struct Faulty {
+pub(crate) struct Faulty {
     pub inner: Memory,
     script: Arc<Mutex<Script>>,
     hints: bool,
@@ -45,31 +45,31 @@ struct Script {
 }
 
 impl Faulty {
-    pub fn over(inner: Memory) -> Self {
+    pub(crate) fn over(inner: Memory) -> Self {
         Self { inner, ..Self::default() }
     }
 
     /// The same store, which gives hints.
-    pub fn with_hints(mut self) -> Self {
+    pub(crate) fn with_hints(mut self) -> Self {
         self.hints = true;
         self
     }
 
     /// From now on every call has this fate.
-    pub fn usually(&self, fate: Fate) {
+    pub(crate) fn usually(&self, fate: Fate) {
         self.script.lock().unwrap().usual = fate;
     }
 
     /// The call of this number, counted from zero, has this fate.
-    pub fn at(&self, call: usize, fate: Fate) {
+    pub(crate) fn at(&self, call: usize, fate: Fate) {
         self.script.lock().unwrap().fates.insert(call, fate);
     }
 
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.script.lock().unwrap().calls
     }
 
-    pub fn calls_about_names(&self) -> usize {
+    pub(crate) fn calls_about_names(&self) -> usize {
         self.script.lock().unwrap().about_names
     }
 

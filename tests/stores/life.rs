@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockspace::store::{Memory, OpenError, Options, Store};
-use lockspace::{AcquireError, LockSpace, Loss, SessionEnd};
+use lockspace::{AcquireError, Guard, LockSpace, Loss, SessionEnd};
 
 use crate::faulty::{Fate, Faulty};
 use crate::{NAME, TTL, names, open, pass, rows, settle, within};
@@ -130,8 +130,7 @@ async fn what_a_runtime_that_ended_held_is_taken_over() {
     // On a thread of its own: its runtime ends, and with it all calls that would give anything back.
     let dead = std::thread::spawn(move || {
         let space = runtime.block_on(open(theirs));
-        let guard =
-            runtime.block_on(async { space.acquire(NAME).await.map(|guard| guard.into_owned()) });
+        let guard = runtime.block_on(async { space.acquire(NAME).await.map(Guard::into_owned) });
         drop(runtime);
         let guard = guard.unwrap();
         assert!(guard.is_lost());
