@@ -13,12 +13,12 @@
 //! in which processes do what they should at every tick; it shows how long it takes until the dead are
 //! out of the way.
 //!
-//! **Sameness.** [`canonical`] tells why finitely many states suffice for any number of sessions, wishes
+//! **Sameness.** `canonical` tells why finitely many states suffice for any number of sessions, wishes
 //! and keep-alives.
 //!
 //! **Judgement.** S1 is judged by what each session *believes*: that it holds what its users were told, as
 //! long as it trusts itself by its own clock. Each swap of a name's row is a few actions of the
-//! specification, judged by all its safety properties ([`refine`]). What neither shows is in [`judge`],
+//! specification, judged by all its safety properties (`refine`). What neither shows is in `judge`,
 //! and what must be reached at last in [`graph`].
 //!
 //! `docs/protocol-over-a-store.md` tells the protocol in prose.
