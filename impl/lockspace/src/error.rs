@@ -34,18 +34,8 @@ pub enum AcquireError {
     #[error(transparent)]
     TimedOut(Box<TimedOut>),
     /// The store could not be reached, and the wait timeout ended. Whether the name is free is not known.
-    #[error(
-        "{name:?} was not granted within the wait timeout of {wait_timeout:?}: the store could not be \
-         reached ({problem})"
-    )]
-    Unreachable {
-        /// The name.
-        name: LockName,
-        /// How long the request was ready to wait.
-        wait_timeout: Duration,
-        /// What the last call that failed said.
-        problem: String,
-    },
+    #[error(transparent)]
+    Unreachable(Box<Unreachable>),
     /// Something stands in the store for this name that cannot be read. It is left as it is: see who wrote
     /// it, and remove it if nobody needs it.
     #[error("the row \"lock/{name}\" cannot be read: {problem}")]
@@ -95,7 +85,7 @@ impl AcquireError {
         match self {
             Self::Busy { .. } => Some(Refusal::Busy),
             Self::TimedOut(_) => Some(Refusal::TimedOut),
-            Self::Unreachable { wait_timeout, .. } if *wait_timeout > Duration::ZERO => {
+            Self::Unreachable(wait) if wait.wait_timeout > Duration::ZERO => {
                 Some(Refusal::TimedOut)
             }
             Self::ShuttingDown { .. } => Some(Refusal::ShuttingDown),
@@ -103,7 +93,7 @@ impl AcquireError {
             Self::InvalidName(_)
             | Self::ZeroLease { .. }
             | Self::SelfWait { .. }
-            | Self::Unreachable { .. }
+            | Self::Unreachable(_)
             | Self::Unreadable { .. } => None,
         }
     }
@@ -127,6 +117,22 @@ pub struct TimedOut {
 
 fn stood(standing: &Option<Box<Standing>>) -> String {
     standing.as_ref().map(|standing| format!(": {standing}")).unwrap_or_default()
+}
+
+/// A wait that ended while nobody knew whether the name was free. See [`AcquireError::Unreachable`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{name:?} was not granted within the wait timeout of {wait_timeout:?}: the store could not be \
+     reached ({problem})"
+)]
+#[non_exhaustive]
+pub struct Unreachable {
+    /// The name.
+    pub name: LockName,
+    /// How long the request was ready to wait.
+    pub wait_timeout: Duration,
+    /// What the last call that failed said.
+    pub problem: String,
 }
 
 /// The hold has ended, and its holder did not release it. Somebody else may hold the name: stop, and

@@ -65,7 +65,8 @@ pub use engine::{
     WaiterSnapshot, WantedSnapshot,
 };
 pub use error::{
-    AcquireError, Loss, LostHold, RenewError, SectionError, SessionEnd, TimedOut, WaitError,
+    AcquireError, Loss, LostHold, RenewError, SectionError, SessionEnd, TimedOut, Unreachable,
+    WaitError,
 };
 pub use guard::{Guard, LostFuture};
 pub use health::{Health, HealthLevel, HealthLimits, HealthReason};

@@ -11,7 +11,7 @@ use lockspace_spec::Refusal;
 
 use crate::clock::{self, clamp};
 use crate::engine::{Acquired, Ask, Failure, Patience, Standing, WaitKey};
-use crate::error::{AcquireError, TimedOut};
+use crate::error::{AcquireError, TimedOut, Unreachable};
 use crate::guard::Guard;
 use crate::name::LockName;
 #[cfg(feature = "tracing")]
@@ -245,11 +245,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
             Acquired::Failed(Failure::Unreadable(problem)) => {
                 AcquireError::Unreadable { name: self.lock_name(), problem }
             }
-            Acquired::Failed(Failure::Unreachable) => AcquireError::Unreachable {
-                name: self.lock_name(),
-                wait_timeout: Duration::ZERO,
-                problem: self.space.store_problem().unwrap_or_default(),
-            },
+            Acquired::Failed(Failure::Unreachable) => {
+                self.unreachable(Duration::ZERO, self.space.store_problem().unwrap_or_default())
+            }
             Acquired::SelfWait => AcquireError::SelfWait { name: self.lock_name() },
             Acquired::Granted(_) | Acquired::Queued(_) => {
                 unreachable!("neither a grant nor a place in the queue is an error")
@@ -259,12 +257,17 @@ impl<'s, 'n> Acquire<'s, 'n> {
 
     /// Its wait ended in vain: because somebody held the name, or because the store was out of reach.
     fn timed_out(&self, standing: Option<Box<Standing>>) -> AcquireError {
-        let name = self.lock_name();
         let wait_timeout = self.wait_timeout.unwrap_or_default();
-        match self.space.store_problem() {
-            Some(problem) => AcquireError::Unreachable { name, wait_timeout, problem },
-            None => AcquireError::TimedOut(Box::new(TimedOut { name, wait_timeout, standing })),
+        if let Some(problem) = self.space.store_problem() {
+            return self.unreachable(wait_timeout, problem);
         }
+        let name = self.lock_name();
+        AcquireError::TimedOut(Box::new(TimedOut { name, wait_timeout, standing }))
+    }
+
+    fn unreachable(&self, wait_timeout: Duration, problem: String) -> AcquireError {
+        let name = self.lock_name();
+        AcquireError::Unreachable(Box::new(Unreachable { name, wait_timeout, problem }))
     }
 
     fn lock_name(&self) -> LockName {

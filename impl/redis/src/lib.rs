@@ -176,18 +176,22 @@ impl RedisStore {
 
     /// Whether the namespace is ours, or there is none yet.
     async fn check_format(&self) -> Result<(), ConnectError> {
-        if let Some(marker) = self.field(MARKER).await.map_err(wrong_type)? {
-            let word = marker.split(|byte| *byte == b' ').next().unwrap_or_default();
-            return match word {
-                word if word == FORMAT.as_bytes() => Ok(()),
-                word if word.starts_with(b"lockspace-redis/") => Err(ConnectError::Newer),
-                _ => Err(ConnectError::Foreign),
-            };
+        // The key first: whoever makes it meanwhile makes the marker with it.
+        if !self.exists().await.map_err(ConnectError::Server)? {
+            return Ok(());
         }
-        let mut call = self.line.take().await.map_err(ConnectError::Server)?;
+        let marker = self.field(MARKER).await.map_err(wrong_type)?.unwrap_or_default();
+        match marker.split(|byte| *byte == b' ').next().unwrap_or_default() {
+            word if word == FORMAT.as_bytes() => Ok(()),
+            word if word.starts_with(b"lockspace-redis/") => Err(ConnectError::Newer),
+            _ => Err(ConnectError::Foreign),
+        }
+    }
+
+    async fn exists(&self) -> Result<bool, StoreError> {
+        let mut call = self.line.take().await?;
         let answer = cmd("EXISTS").arg(&self.hash).query_async(&mut call.connection).await;
-        let exists: bool = call.end(answer).map_err(ConnectError::Server)?;
-        if exists { Err(ConnectError::Foreign) } else { Ok(()) }
+        call.end(answer)
     }
 
     /// Whether the server writes each swap to its disk before it answers. One that does not say does not.

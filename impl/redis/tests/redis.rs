@@ -242,17 +242,40 @@ async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
     let (other, store) = (connect(&server).await, by(&proxy, &server).await);
     let first = swapped(&other, "lock/a", None, b"one").await;
     soon(store.watch("lock/a", None)).await; // It is another version already.
-    let (_, second) = soon(async {
+    soon(async {
         tokio::join!(
             store.watch("lock/a", Some(first)),
             swapped(&other, "lock/a", Some(first), b"2")
         )
     })
     .await;
-    let mut watch = Box::pin(store.watch("lock/a", Some(second)));
+    // Of this row nothing is ever told, not even late.
+    let mut watch = Box::pin(store.watch("lock/quiet", None));
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
     proxy.cut();
     soon(watch).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_namespace_that_is_just_being_made_is_no_key_of_something_else() {
+    let Some(server) = Redis::start() else { return };
+    let address = server.url();
+    for round in 0..100 {
+        let namespace = format!("round {round}");
+        let maker = RedisStore::connect(&address, &namespace).await.unwrap();
+        let opening: Vec<_> = (0..4)
+            .map(|_| {
+                let (address, namespace) = (address.clone(), namespace.clone());
+                tokio::spawn(
+                    async move { RedisStore::connect(&address, &namespace).await.map(drop) },
+                )
+            })
+            .collect();
+        swapped(&maker, "lock/a", None, b"one").await;
+        for opened in opening {
+            soon(opened).await.unwrap().unwrap();
+        }
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ impl File {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(classify)?;
         wait_while_busy(&mut connection, settings.busy_limit).map_err(classify)?;
-        if recognise(&connection)? == Content::Ours {
+        if content(&mut connection)? == Content::Ours {
             check(&connection)?;
         }
         set_up(&connection, settings)?;
@@ -105,6 +105,12 @@ enum Content {
 }
 
 /// What is in the file. An error if it is not for us.
+fn content(connection: &mut Connection) -> Result<Content, OpenError> {
+    // At one moment: somebody may be making the tables.
+    recognise(&*connection.transaction().map_err(classify)?)
+}
+
+/// The same, in a transaction that there is.
 fn recognise(connection: &Connection) -> Result<Content, OpenError> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(classify);
     let application = number("PRAGMA application_id")?;
@@ -151,7 +157,7 @@ fn set_up(connection: &Connection, settings: &Builder) -> Result<(), OpenError> 
 
 /// Makes the tables, unless somebody has done so.
 fn create(connection: &mut Connection) -> Result<(), OpenError> {
-    if recognise(connection)? == Content::Ours {
+    if content(connection)? == Content::Ours {
         return Ok(());
     }
     let immediate = TransactionBehavior::Immediate;

@@ -100,6 +100,18 @@ async fn a_prefix_is_text_and_no_pattern() {
     assert_eq!(keys("").await.len(), 8);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_file_that_is_just_being_made_is_no_foreign_one() {
+    for _ in 0..50 {
+        let (_folder, path) = place();
+        let opening: Vec<_> =
+            (0..4).map(|_| tokio::spawn(SqliteStore::open(path.clone()))).collect();
+        for opened in opening {
+            opened.await.unwrap().unwrap();
+        }
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_new_file_is_its_owners_only() {
