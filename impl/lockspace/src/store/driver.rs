@@ -345,9 +345,6 @@ impl Driver {
 
     /// Makes the calls that are to be made.
     fn call(&mut self, now: Moment) {
-        if self.rests() {
-            return;
-        }
         // The session's own call comes first, and waits for no other.
         while self.calls.len() < AT_ONCE || self.member.next_wake().is_some_and(|wake| wake <= now)
         {
@@ -369,15 +366,10 @@ impl Driver {
 
     fn next_wake(&self) -> Option<Moment> {
         let Times { look, sweep, retry, begin } = self.times;
-        let member = self.member.next_wake().filter(|_| !self.rests());
+        let member = self.member.next_wake();
         let closing =
             (self.closing && self.failures > 0).then(|| self.last_success + self.plan.call_timeout);
         [look, sweep, retry, begin, member, closing].into_iter().flatten().min()
-    }
-
-    /// Whether the row of a session that has ended could not be removed, and is to be tried again later.
-    fn rests(&self) -> bool {
-        matches!(self.member.session.life, Life::Ending(_)) && self.times.retry.is_some()
     }
 
     /// Whether everything is given back, or cannot be.

@@ -176,8 +176,7 @@ impl Session {
     /// Ends it: from now on it claims nothing, and its row is removed.
     pub fn close(&mut self, now: Moment) {
         self.tick(now);
-        self.end(End::Closed);
-        self.next_ask = self.next_ask.min(now);
+        self.end(End::Closed, now);
     }
 
     /// When something is to be done next if no answer comes before: [`tick`](Self::tick) or
@@ -195,8 +194,7 @@ impl Session {
     /// Lets it be `now`. Whatever else happens to the session at a moment, this happens first.
     pub fn tick(&mut self, now: Moment) {
         if self.life == Life::Alive && !self.trusts_itself(now) {
-            self.end(End::Outage);
-            self.next_ask = self.next_ask.min(now);
+            self.end(End::Outage, now);
         }
     }
 
@@ -235,12 +233,12 @@ impl Session {
             }
             // Whether it was written or not, nobody else has this session's number, so it has no claims.
             (Asking::Write { .. }, Reply::Unknown) if self.life == Life::Beginning => {
-                self.end(End::NotBegun);
+                self.end(End::NotBegun, now);
             }
             (Asking::Remove, Reply::Swapped(_)) => self.gone(),
             (Asking::Write { .. } | Asking::Remove, Reply::Conflict) => self.in_doubt = true,
             (Asking::Look, Reply::Loaded(None)) => self.gone(),
-            (Asking::Look, Reply::Loaded(Some((version, _)))) => self.seen(*version),
+            (Asking::Look, Reply::Loaded(Some((version, _)))) => self.seen(*version, now),
             // It is not alive for others, whatever stands there; and it must not be overwritten.
             (Asking::Look, Reply::Unreadable) => self.gone(),
             _ => self.next_ask = now + self.timing.retry_after,
@@ -262,12 +260,12 @@ impl Session {
 
     /// Its row has this version, which it did not expect. Only the session itself ever writes its row, so
     /// a later version is a keep-alive whose answer was lost. It is not counted: the next one will be.
-    fn seen(&mut self, version: Version) {
+    fn seen(&mut self, version: Version, now: Moment) {
         let went_back = self.version.is_some_and(|known| version < known);
         self.version = Some(version);
         self.in_doubt = false;
         if went_back {
-            self.end(End::StoreWentBack);
+            self.end(End::StoreWentBack, now);
         }
     }
 
@@ -280,9 +278,12 @@ impl Session {
         });
     }
 
-    fn end(&mut self, end: End) {
+    /// Its row is to be removed at once, the first time: whoever says again that it ends does not make it
+    /// ask a store that has just failed sooner than it would.
+    fn end(&mut self, end: End, now: Moment) {
         if matches!(self.life, Life::Beginning | Life::Alive) {
             self.life = Life::Ending(end);
+            self.next_ask = self.next_ask.min(now);
         }
     }
 }

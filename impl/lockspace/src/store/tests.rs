@@ -252,6 +252,20 @@ fn what_cannot_be_given_back_ends_with_the_session() {
 }
 
 #[test]
+fn closing_a_session_that_has_ended_does_not_make_it_ask_sooner() {
+    let mut member = holding();
+    let end = Timing::new(TTL).trust();
+    assert_eq!(member.news(end), Some(News::Ended(End::Outage)));
+    member.close();
+    assert!(matches!(member.call(end), Some(Call::Own(Ask::Swap { new: None, .. }))));
+    member.answered(Answer::Own(Reply::NotDone), end);
+    let again = member.next_wake().expect("its row is still there");
+    assert!(again > end);
+    assert_eq!(member.call(again - Duration::from_nanos(1)), None);
+    assert!(matches!(member.call(again), Some(Call::Own(_))));
+}
+
+#[test]
 fn nobody_who_rests_asks_for_anything() {
     let mut claimant = Claimant::default();
     claimant.wish(1);
