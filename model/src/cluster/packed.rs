@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use lockspace::LockName;
 use lockspace::store::claimant::{self, Claimant, Known};
-use lockspace::store::member::{Answer, Call, Member, Rows, Sweep};
+use lockspace::store::member::{Answer, Call, Due, Member, Rows, Sweep};
 use lockspace::store::others::{Other, Others, Seen};
 use lockspace::store::record::{Claim, Record, SessionId, SessionRecord};
 use lockspace::store::session::{Asking, End, Life, Session, Timing};
@@ -257,6 +257,7 @@ impl Pack for Session {
 impl Pack for Member {
     fn put(&self, to: &mut Vec<u8>) {
         assert_eq!(self.untold, None, "what there is to tell is told at once");
+        assert_eq!(self.due, Due::default(), "and what there is to ask is asked at once");
         (self.id, self.next_number, self.closing).put(to);
         self.session.put(to);
         self.others.put(to);

@@ -17,7 +17,7 @@
 //!    [trusts itself](Session::trusts_itself) *now*.
 //! 6. When [`is_over`](Member::is_over), begin again with a new session, if anybody here wants anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockspace_spec::FencingToken;
 
@@ -41,6 +41,9 @@ pub struct Member {
     pub others: Others,
     /// Every name that it has to do with.
     pub names: BTreeMap<LockName, Claimant>,
+    /// Which of them something has happened to since it was looked what that comes to: nothing is told and
+    /// nothing is asked about any other. So a thousand names that wait cost an answer nothing.
+    pub due: Due,
     /// The number of its next claim.
     pub next_number: u64,
     /// How far its sweep has come.
@@ -49,6 +52,22 @@ pub struct Member {
     pub closing: bool,
     /// That the session has begun or ended, if this has not been told yet.
     pub untold: Option<News>,
+}
+
+/// The names to look at again. Empty when there is nothing left to tell and nothing to ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Due {
+    /// There may be something to tell of these.
+    pub tell: BTreeSet<LockName>,
+    /// There may be something to ask about these.
+    pub ask: BTreeSet<LockName>,
+}
+
+impl Due {
+    fn insert(&mut self, name: &LockName) {
+        self.tell.insert(name.clone());
+        self.ask.insert(name.clone());
+    }
 }
 
 /// How far a sweep has come.
@@ -125,6 +144,7 @@ impl Member {
             session,
             others: Others::default(),
             names: BTreeMap::new(),
+            due: Due::default(),
             next_number: 1,
             sweep: Sweep::Idle,
             closing: false,
@@ -141,6 +161,7 @@ impl Member {
         }
         let number = self.next_number();
         self.names.entry(name.clone()).or_default().wish(number);
+        self.due.insert(name);
         true
     }
 
@@ -148,6 +169,7 @@ impl Member {
     pub fn give_up(&mut self, name: &LockName) {
         if let Some(claimant) = self.names.get_mut(name) {
             claimant.give_up();
+            self.due.insert(name);
         }
     }
 
@@ -158,8 +180,9 @@ impl Member {
         match self.names.get_mut(name) {
             Some(claimant) if !self.closing => claimant.wish(number),
             Some(claimant) => claimant.give_up(),
-            None => {}
+            None => return,
         }
+        self.due.insert(name);
     }
 
     /// Whether `name` is somebody else's, as far as is known: whoever wants it here must wait.
@@ -179,6 +202,7 @@ impl Member {
     pub fn look(&mut self, name: &LockName) {
         if let Some(claimant) = self.names.get_mut(name) {
             claimant.look();
+            self.due.insert(name);
         }
     }
 
@@ -194,6 +218,7 @@ impl Member {
     pub fn close(&mut self) {
         self.closing = true;
         self.names.values_mut().for_each(Claimant::give_up);
+        self.all_are_due();
     }
 
     /// Whether there is nothing left to do, for good.
@@ -235,7 +260,13 @@ impl Member {
         let before = self.session.life;
         match answer {
             Answer::Own(reply) => self.session.take(&reply, now),
-            Answer::Other(id, reply) => self.others.take(id, &reply, now),
+            Answer::Other(id, reply) => {
+                self.others.take(id, &reply, now);
+                if self.others.is_dead(id) {
+                    let bereft = self.names.iter().filter(|(_, claimant)| claimant.mentions(id));
+                    bereft.for_each(|(name, _)| self.due.insert(name));
+                }
+            }
             Answer::Name(name, reply) => {
                 if let Some(claimant) = self.names.get_mut(&name) {
                     let shown = matches!(reply, Reply::Loaded(_));
@@ -243,6 +274,7 @@ impl Member {
                     if shown {
                         claimant.ahead(self.id).for_each(|session| self.others.want(session));
                     }
+                    self.due.insert(&name);
                 }
                 self.forget_others();
             }
@@ -264,10 +296,8 @@ impl Member {
         if let Some(news) = self.untold.take() {
             return Some(news);
         }
-        let around = Around { me: self.id, others: &self.others };
-        let mut turns = self.names.iter_mut();
-        let turn = turns.find_map(|(name, claimant)| Some((name.clone(), claimant.turn(&around)?)));
-        let (name, turn) = turn?;
+        let (name, turn) = self.turn()?;
+        self.due.insert(&name);
         if matches!(turn, Turn::Finished | Turn::Unreadable) {
             self.names.remove(&name);
         }
@@ -287,9 +317,10 @@ impl Member {
             return Some(Call::Own(ask));
         }
         let around = Around { me: self.id, others: &self.others };
-        let mut names = self.names.iter_mut();
-        if let Some((name, ask)) = names.find_map(|(name, own)| Some((name, own.ask(&around)?))) {
-            return Some(Call::Name(name.clone(), ask));
+        while let Some(name) = self.due.ask.pop_first() {
+            if let Some(ask) = self.names.get_mut(&name).and_then(|own| own.ask(&around)) {
+                return Some(Call::Name(name, ask));
+            }
         }
         if let Some((id, ask)) = self.others.ask(now) {
             return Some(Call::Other(id, ask));
@@ -299,6 +330,20 @@ impl Member {
             return Some(Call::Scan);
         }
         None
+    }
+
+    fn turn(&mut self) -> Option<(LockName, Turn)> {
+        let around = Around { me: self.id, others: &self.others };
+        while let Some(name) = self.due.tell.pop_first() {
+            if let Some(turn) = self.names.get_mut(&name).and_then(|own| own.turn(&around)) {
+                return Some((name, turn));
+            }
+        }
+        None
+    }
+
+    fn all_are_due(&mut self) {
+        self.names.keys().for_each(|name| self.due.insert(name));
     }
 
     fn next_number(&mut self) -> u64 {
@@ -314,6 +359,7 @@ impl Member {
             (Life::Beginning | Life::Alive, Life::Ending(end) | Life::Over(end)) => {
                 // Nothing is given back: the claims of a session that has ended count for nothing.
                 self.names.clear();
+                self.due = Due::default();
                 self.others = Others::default();
                 self.sweep = Sweep::Idle;
                 self.untold = Some(News::Ended(end));
@@ -342,11 +388,16 @@ impl Member {
             dead.into_iter().for_each(|id| self.others.died(id));
         }
         self.others.keep(|id, other| !other.swept || lives(id));
+        self.all_are_due();
         self.forget_others();
     }
 
     /// Forgets the sessions that are in nobody's way, as far as that is known.
     fn forget_others(&mut self) {
+        // Those that the sweep has met are kept: where there are no others, no name is looked at.
+        if self.others.sessions.values().all(|other| other.swept) {
+            return;
+        }
         let in_doubt = |claimant: &Claimant| claimant.told.is_none() && claimant.is_in_doubt();
         if !self.names.values().any(in_doubt) {
             let names = &self.names;

@@ -6,7 +6,7 @@ use lockspace_spec::FencingToken;
 
 use super::claimant::Claimant;
 use super::decide::{Decision, Intent, decide};
-use super::member::{Answer, Call, Member, News, Rows};
+use super::member::{Answer, Call, Due, Member, News, Rows};
 use super::others::Others;
 use super::record::{Claim, Record, SessionId, SessionRecord};
 use super::session::{End, Life, Session, Timing, TimingError};
@@ -239,6 +239,41 @@ fn a_name_is_passed_on_with_a_new_token_and_one_round_trip() {
     let new = Some(Record::held_by(claim(1, 2)));
     assert_eq!(passed_on, Ask::Swap { expected: Some(Version(2)), new });
     assert_eq!(member.news(seconds(1)), Some(News::Granted(red(), FencingToken(6))));
+}
+
+#[test]
+fn a_hint_costs_no_name_but_its_own() {
+    let mut member = member();
+    let names: Vec<_> =
+        (0..1_000).map(|number| LockName::new(&format!("name/{number}")).unwrap()).collect();
+    let theirs = (Version(2), Record { queue: vec![claim(1, 1)], ..Record::held_by(claim(9, 1)) });
+    for name in &names {
+        member.want(name);
+    }
+    // All of them wait behind somebody else.
+    for _ in &names {
+        let Some(Call::Name(name, Ask::Swap { new: Some(mine), .. })) = member.call(seconds(1))
+        else {
+            panic!("every name is tried")
+        };
+        member.answered(Answer::Name(name.clone(), Reply::Conflict), seconds(1));
+        assert_eq!(member.news(seconds(1)), None);
+        let joined = Record { queue: vec![mine.holder], ..theirs.1.clone() };
+        assert_eq!(member.call(seconds(1)), Some(Call::Name(name.clone(), Ask::Load)));
+        let shown = Reply::Loaded(Some((Version(2), joined)));
+        member.answered(Answer::Name(name, shown), seconds(1));
+    }
+    assert_eq!(member.news(seconds(1)), None);
+    assert!(matches!(member.call(seconds(1)), Some(Call::Other(SessionId(9), Ask::Load))));
+    assert_eq!(member.call(seconds(1)), None);
+    assert_eq!((member.names.len(), &member.due), (1_000, &Due::default()));
+
+    member.look(&names[7]);
+    assert_eq!((member.due.tell.len(), member.due.ask.len()), (1, 1));
+    assert_eq!(member.call(seconds(2)), Some(Call::Name(names[7].clone(), Ask::Load)));
+    assert_eq!(member.due.ask.len(), 0);
+    member.answered(Answer::Name(names[7].clone(), Reply::Loaded(None)), seconds(2));
+    assert_eq!((member.due.tell.len(), member.due.ask.len()), (1, 1));
 }
 
 #[test]
