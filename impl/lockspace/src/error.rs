@@ -7,6 +7,7 @@ use lockspace_spec::{FencingToken, Refusal};
 
 use crate::engine::Standing;
 use crate::name::{LockName, NameError};
+use crate::store::Key;
 use crate::store::record::RecordError;
 
 /// Why an acquire did not get the lock. The request is over and has left nothing behind (S4, S5).
@@ -45,6 +46,10 @@ pub enum AcquireError {
         /// Why the row cannot be read.
         problem: RecordError,
     },
+    /// The name belongs to a session whose row cannot be read: nobody can tell whether that lives, so nobody
+    /// takes the name from it, and nobody need wait for it.
+    #[error(transparent)]
+    UnreadableSession(Box<UnreadableSession>),
     /// The lockspace is shutting down or has shut down. No later request will be granted.
     #[error("{name:?} is not granted: the lockspace is shutting down")]
     ShuttingDown {
@@ -94,7 +99,8 @@ impl AcquireError {
             | Self::ZeroLease { .. }
             | Self::SelfWait { .. }
             | Self::Unreachable(_)
-            | Self::Unreadable { .. } => None,
+            | Self::Unreadable { .. }
+            | Self::UnreadableSession(_) => None,
         }
     }
 }
@@ -135,6 +141,26 @@ pub struct Unreachable {
     pub problem: String,
 }
 
+/// A session stands before the request, and its row cannot be read. See
+/// [`AcquireError::UnreadableSession`].
+///
+/// Nothing is overwritten. See who wrote the row: a newer version will end its session itself; if it is
+/// damaged, remove it once its process is gone, and what the session held comes free.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{name:?} is not granted: it belongs to a session whose row {:?} cannot be read: {problem}",
+    row.to_string()
+)]
+#[non_exhaustive]
+pub struct UnreadableSession {
+    /// The name.
+    pub name: LockName,
+    /// The key of the row in the store.
+    pub row: Key,
+    /// Why the row cannot be read.
+    pub problem: RecordError,
+}
+
 /// The hold has ended, and its holder did not release it. Somebody else may hold the name: stop, and
 /// let the resource refuse your fencing token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -159,6 +185,8 @@ pub enum Loss {
     Forced,
     /// A shutdown's grace ended.
     Shutdown,
+    /// Over a store: something was written over the name's row that cannot be read. It is left as it is.
+    Unreadable,
     /// Over a store: the session that the hold belonged to has ended.
     Session(SessionEnd),
 }
@@ -173,6 +201,10 @@ pub enum SessionEnd {
     Removed,
     /// The store has lost what the session had written, or was restored from a copy.
     StoreWentBack,
+    /// Something was written over its row that cannot be read. It is left as it is, and so is what the
+    /// session held: until somebody removes the row, whoever asks for that is told
+    /// [which](AcquireError::UnreadableSession).
+    Unreadable,
 }
 
 /// The word of the protocol. It knows no sessions: to those who watch one process, the name was taken away
@@ -182,7 +214,7 @@ impl From<Loss> for lockspace_spec::Loss {
         match loss {
             Loss::LeaseElapsed => Self::LeaseElapsed,
             Loss::Shutdown => Self::Shutdown,
-            Loss::Forced | Loss::Session(_) => Self::Forced,
+            Loss::Forced | Loss::Unreadable | Loss::Session(_) => Self::Forced,
         }
     }
 }
@@ -192,9 +224,11 @@ fn because(reason: Loss) -> &'static str {
         Loss::LeaseElapsed => "its lease ended",
         Loss::Forced => "it was force-released",
         Loss::Shutdown => "the lockspace shut down and its grace ended",
+        Loss::Unreadable => "its row in the store cannot be read any more",
         Loss::Session(SessionEnd::Outage) => "the session was not kept alive in time",
         Loss::Session(SessionEnd::Removed) => "the session was removed from the store",
         Loss::Session(SessionEnd::StoreWentBack) => "the store has lost data",
+        Loss::Session(SessionEnd::Unreadable) => "the session's row cannot be read any more",
     }
 }
 

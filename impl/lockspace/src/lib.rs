@@ -66,7 +66,7 @@ pub use engine::{
 };
 pub use error::{
     AcquireError, Loss, LostHold, RenewError, SectionError, SessionEnd, TimedOut, Unreachable,
-    WaitError,
+    UnreadableSession, WaitError,
 };
 pub use guard::{Guard, LostFuture};
 pub use health::{Health, HealthLevel, HealthLimits, HealthReason};

@@ -11,7 +11,7 @@ use lockspace_spec::Refusal;
 
 use crate::clock::{self, clamp};
 use crate::engine::{Acquired, Ask, Failure, Patience, Standing, WaitKey};
-use crate::error::{AcquireError, TimedOut, Unreachable};
+use crate::error::{AcquireError, TimedOut, Unreachable, UnreadableSession};
 use crate::guard::Guard;
 use crate::name::LockName;
 #[cfg(feature = "tracing")]
@@ -244,6 +244,11 @@ impl<'s, 'n> Acquire<'s, 'n> {
             Acquired::Refused(refusal) => AcquireError::refused(refusal, self.lock_name()),
             Acquired::Failed(Failure::Unreadable(problem)) => {
                 AcquireError::Unreadable { name: self.lock_name(), problem }
+            }
+            Acquired::Failed(Failure::UnreadableSession(place)) => {
+                let (row, problem) = self.space.unreadable_session(place);
+                let name = self.lock_name();
+                AcquireError::UnreadableSession(Box::new(UnreadableSession { name, row, problem }))
             }
             Acquired::Failed(Failure::Unreachable) => {
                 self.unreachable(Duration::ZERO, self.space.store_problem().unwrap_or_default())

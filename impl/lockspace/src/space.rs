@@ -17,7 +17,9 @@ use crate::reaper::Reaper;
 use crate::record::{self, Observer, Outsider, Tape};
 use crate::request::Acquire;
 use crate::runtime;
+use crate::store::Key;
 use crate::store::open::Remote;
+use crate::store::record::RecordError;
 use crate::sync::{Arc, Weak};
 
 /// An isolated set of named, exclusive locks.
@@ -76,6 +78,12 @@ impl Shared {
     /// What the store's last call that failed said, if no session is alive or calls keep failing.
     pub(crate) fn store_problem(&self) -> Option<String> {
         self.remote.as_ref().and_then(|remote| remote.status.problem())
+    }
+
+    /// The row at this place in the list of those that cannot be read, and why not.
+    pub(crate) fn unreadable_session(&self, place: u32) -> (Key, RecordError) {
+        let remote = self.remote.as_ref().expect("only over a store");
+        remote.status.unreadable_at(place)
     }
 
     pub(crate) fn handle(&self) -> Arc<Self> {

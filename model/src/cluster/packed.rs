@@ -197,7 +197,8 @@ variants!(Answer:
     0 Self::Own => reply; 1 Self::Other => id reply; 2 Self::Name => name reply; 3 Self::Scan => rows;);
 variants!(Life: 0 Self::Beginning; 1 Self::Alive; 2 Self::Ending => end; 3 Self::Over => end;);
 variants!(End:
-    0 Self::NotBegun; 1 Self::Outage; 2 Self::Removed; 3 Self::StoreWentBack; 4 Self::Closed;);
+    0 Self::NotBegun; 1 Self::Outage; 2 Self::Removed; 3 Self::StoreWentBack; 4 Self::Closed;
+    5 Self::Unreadable;);
 
 impl Pack for SessionRecord {
     fn put(&self, _: &mut Vec<u8>) {}

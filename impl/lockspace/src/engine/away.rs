@@ -99,6 +99,9 @@ pub(crate) enum Failure {
     Unreachable,
     /// The row of the name cannot be read.
     Unreadable(RecordError),
+    /// The row of a session that stands before the request cannot be read. Which: its place in the
+    /// [list](crate::store::open::Status::unreadable) of them, since it is too large to be carried about.
+    UnreadableSession(u32),
 }
 
 /// What a shard keeps only over a store.
@@ -164,13 +167,13 @@ impl Engine {
         &self,
         name: &LockName,
         wish: Wish,
-        why: RecordError,
+        why: Failure,
         effects: &mut Effects,
     ) {
         let mut shard = self.only_shard();
         shard.heed_shutdown(&self.common, effects);
         if let Some(entry) = shard.away(&self.common, name, wish) {
-            shard.fail_waiters(&self.common, effects, entry, Failure::Unreadable(why));
+            shard.fail_waiters(&self.common, effects, entry, why);
         }
     }
 
@@ -182,6 +185,17 @@ impl Engine {
         if let Some(entry) = entry.filter(|entry| shard.entries[*entry].token == token.0) {
             shard.counters.lost_forced += 1;
             shard.lose(&self.common, effects, entry, Loss::Forced, Ended::ByItself);
+        }
+    }
+
+    /// The row of a name cannot be read: if it is held here, nothing says so any more.
+    pub(crate) fn hold_unreadable(&self, name: &str, effects: &mut Effects) {
+        let mut shard = self.only_shard();
+        shard.heed_shutdown(&self.common, effects);
+        let entry = shard.entries.find(name, self.common.hash(name));
+        if let Some(entry) = entry.filter(|entry| !is_wish(shard.entries[*entry].token)) {
+            shard.counters.lost_forced += 1;
+            shard.lose(&self.common, effects, entry, Loss::Unreadable, Ended::ByItself);
         }
     }
 

@@ -15,15 +15,15 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use lockspace_spec::Refusal;
 
-use super::Moment;
 use super::claimant::Claimant;
 use super::erased::{AnyStore, Boxed, Done, Problem, make};
 use super::hints::Hints;
 use super::member::{Answer, Member, News};
 use super::open::Status;
 use super::options::Plan;
-use super::record::SessionId;
+use super::record::{RecordError, SessionId};
 use super::session::{End, Life, Session};
+use super::{Moment, Reply};
 use crate::LockName;
 use crate::clock::{Clock, Tick};
 use crate::engine::{Effects, Engine, Failure, Inbox, Notice, Wish};
@@ -232,8 +232,24 @@ impl Driver {
             self.last_success = now;
             self.status.answered();
         }
+        if let (Answer::Other(id, Reply::Unreadable), Some(Problem::Row(why))) =
+            (&done.answer, &done.problem)
+        {
+            self.unreadable(*id, *why);
+        }
         self.member.answered(done.answer, now);
         Some((name?, done.problem))
+    }
+
+    /// Nobody can tell whether the session lives: whoever waits for it is told.
+    fn unreadable(&self, session: SessionId, why: RecordError) {
+        let place = self.status.unreadable(session, why);
+        for name in self.member.behind(session) {
+            if let Some(wish) = self.wanted.get(name).copied() {
+                let why = Failure::UnreadableSession(place);
+                self.engine(|engine, effects| engine.unreadable(name, wish, why, effects));
+            }
+        }
     }
 
     /// Does what its time has come for.
@@ -288,7 +304,10 @@ impl Driver {
                     });
                 }
                 // Whoever waits for it is told together with the answer.
-                News::Left(_) | News::Unreadable(_) => {}
+                News::Unreadable(name) => {
+                    self.engine(|engine, effects| engine.hold_unreadable(name.as_str(), effects));
+                }
+                News::Left(_) => {}
                 News::Ended(end) => self.session_ended(end),
             }
         }
@@ -308,6 +327,7 @@ impl Driver {
             End::Outage => SessionEnd::Outage,
             End::Removed => SessionEnd::Removed,
             End::StoreWentBack => SessionEnd::StoreWentBack,
+            End::Unreadable => SessionEnd::Unreadable,
             End::NotBegun => return self.engine(Engine::nothing_at_once).unwrap_or_default(),
             End::Closed => return,
         };
@@ -319,6 +339,7 @@ impl Driver {
         let Some(wish) = self.wanted.get(name).copied() else { return };
         let why = match problem {
             Some(Problem::Row(why)) => {
+                let why = Failure::Unreadable(why);
                 self.engine(|engine, effects| engine.unreadable(name, wish, why, effects));
                 return;
             }

@@ -192,6 +192,12 @@ impl Member {
         self.names.get(name).is_some_and(|claimant| claimant.must_wait(&around))
     }
 
+    /// The names that are wanted here and that `session` stands before, as far as is known.
+    pub fn behind(&self, session: SessionId) -> impl Iterator<Item = &LockName> {
+        let behind = move |own: &Claimant| own.ahead(self.id).any(|before| before == session);
+        self.names.iter().filter(move |(_, own)| behind(own)).map(|(name, _)| name)
+    }
+
     /// The names that something is wanted of and that the session does not hold: those to look at again in
     /// a while.
     pub fn waiting(&self) -> impl Iterator<Item = &LockName> {

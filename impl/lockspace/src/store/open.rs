@@ -5,7 +5,8 @@ use std::task::{Poll, Waker};
 
 use super::driver::Driver;
 use super::erased::AnyStore;
-use super::{Options, OptionsError, Store};
+use super::record::{RecordError, SessionId};
+use super::{Key, Options, OptionsError, Store};
 use crate::engine::Inbox;
 use crate::runtime;
 use crate::space::{Builder, LockSpace};
@@ -45,6 +46,9 @@ struct Known {
     alive: bool,
     failures: u32,
     problem: Option<String>,
+    /// Every row of a session that was found and could not be read: each is met a few times in the life of a
+    /// store, if ever.
+    unreadable: Vec<(SessionId, RecordError)>,
 }
 
 impl Status {
@@ -59,6 +63,21 @@ impl Status {
         let mut known = self.0.lock();
         known.failures = failures;
         known.problem = Some(problem);
+    }
+
+    /// The row of a session cannot be read. Answers its place among all such rows.
+    pub(crate) fn unreadable(&self, session: SessionId, why: RecordError) -> u32 {
+        let rows = &mut self.0.lock().unreadable;
+        let place = rows.iter().position(|row| *row == (session, why)).unwrap_or_else(|| {
+            rows.push((session, why));
+            rows.len() - 1
+        });
+        u32::try_from(place).expect("there are not so many")
+    }
+
+    pub(crate) fn unreadable_at(&self, place: u32) -> (Key, RecordError) {
+        let (session, why) = self.0.lock().unreadable[place as usize];
+        (Key::Session(session), why)
     }
 
     pub(crate) fn answered(&self) {

@@ -132,6 +132,9 @@ pub enum End {
     Removed,
     /// Its row is older than what it wrote: the store has lost data, or was restored from a copy.
     StoreWentBack,
+    /// Its row is something that cannot be read, which others see too: they neither end the session nor take
+    /// what it holds, and it must not overwrite it.
+    Unreadable,
     /// Its process closed it.
     Closed,
 }
@@ -235,12 +238,11 @@ impl Session {
             (Asking::Write { .. }, Reply::Unknown) if self.life == Life::Beginning => {
                 self.end(End::NotBegun, now);
             }
-            (Asking::Remove, Reply::Swapped(_)) => self.gone(),
+            (Asking::Remove, Reply::Swapped(_)) => self.gone(End::Removed),
             (Asking::Write { .. } | Asking::Remove, Reply::Conflict) => self.in_doubt = true,
-            (Asking::Look, Reply::Loaded(None)) => self.gone(),
+            (Asking::Look, Reply::Loaded(None)) => self.gone(End::Removed),
             (Asking::Look, Reply::Loaded(Some((version, _)))) => self.seen(*version, now),
-            // It is not alive for others, whatever stands there; and it must not be overwritten.
-            (Asking::Look, Reply::Unreadable) => self.gone(),
+            (Asking::Look, Reply::Unreadable) => self.gone(End::Unreadable),
             _ => self.next_ask = now + self.timing.retry_after,
         }
     }
@@ -269,11 +271,11 @@ impl Session {
         }
     }
 
-    /// Its row is not there.
-    fn gone(&mut self) {
+    /// Its row is not there, or is not its row any more: an end, if it did not end before.
+    fn gone(&mut self, end: End) {
         self.life = Life::Over(match self.life {
             Life::Beginning => End::NotBegun,
-            Life::Alive => End::Removed,
+            Life::Alive => end,
             Life::Ending(end) | Life::Over(end) => end,
         });
     }
