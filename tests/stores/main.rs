@@ -2,6 +2,7 @@
 
 mod damage;
 mod faulty;
+mod health;
 mod life;
 mod names;
 mod trips;

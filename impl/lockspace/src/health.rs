@@ -56,6 +56,34 @@ pub struct Health {
     pub longest_wait: Option<Duration>,
     /// The length of the longest queue.
     pub deepest_queue: usize,
+    /// Over a store: how the session is. None in a lockspace of one process.
+    pub session: Option<SessionHealth>,
+}
+
+/// How the session of a lockspace over a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionHealth {
+    /// Whether its holds may be relied upon, and for how long still, in a word.
+    pub state: SessionState,
+    /// How long ago the last keep-alive was sent that the store has answered; none before the first one.
+    pub silent_for: Option<Duration>,
+    /// What the last call that failed said. None while the session is fresh: a call that fails now and
+    /// then, and is made again, harms nobody.
+    pub problem: Option<String>,
+}
+
+/// How far a session is from not being trusted any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionState {
+    /// It was kept alive lately: less than half of the time for which it trusts itself has passed.
+    Fresh,
+    /// It was not kept alive when it should have been. Its holds are good still; if the store is not
+    /// reached soon they will be lost.
+    Suspect,
+    /// There is no session that could be trusted: what was held is lost, and nothing is granted. A new one
+    /// begins as soon as the store answers.
+    Lost,
 }
 
 /// How well a lockspace is, from best to worst.
@@ -109,6 +137,18 @@ pub enum HealthReason {
     },
     /// The lockspace is shutting down, or has shut down: it grants nothing.
     ShuttingDown,
+    /// The session was not kept alive when it should have been.
+    SessionSuspect {
+        /// For how long.
+        silent_for: Duration,
+        /// What the last call that failed said, if one has.
+        problem: Option<String>,
+    },
+    /// There is no session: nothing is granted.
+    SessionLost {
+        /// What the last call that failed said, if one has.
+        problem: Option<String>,
+    },
 }
 
 impl HealthReason {
@@ -116,10 +156,11 @@ impl HealthReason {
     #[must_use]
     pub fn level(&self) -> HealthLevel {
         match self {
-            Self::LongHold { .. } | Self::LongWait { .. } | Self::DeepQueue { .. } => {
-                HealthLevel::Degraded
-            }
-            Self::ShuttingDown => HealthLevel::Failing,
+            Self::LongHold { .. }
+            | Self::LongWait { .. }
+            | Self::DeepQueue { .. }
+            | Self::SessionSuspect { .. } => HealthLevel::Degraded,
+            Self::ShuttingDown | Self::SessionLost { .. } => HealthLevel::Failing,
         }
     }
 }
@@ -136,6 +177,14 @@ impl fmt::Display for HealthReason {
             }
             Self::DeepQueue { name, waiters } => write!(f, "{waiters} wait for {name:?}"),
             Self::ShuttingDown => f.write_str("the lockspace is shutting down"),
+            Self::SessionSuspect { silent_for, problem } => {
+                write!(f, "the store has not answered the session for {silent_for:?}")?;
+                problem.iter().try_for_each(|problem| write!(f, ": {problem}"))
+            }
+            Self::SessionLost { problem } => {
+                f.write_str("the session with the store is lost")?;
+                problem.iter().try_for_each(|problem| write!(f, ": {problem}"))
+            }
         }
     }
 }
@@ -161,9 +210,15 @@ impl Health {
         self.reasons.is_empty()
     }
 
-    pub(crate) fn judge(snapshot: &Snapshot, limits: &HealthLimits) -> Self {
+    pub(crate) fn judge(
+        snapshot: &Snapshot,
+        session: Option<SessionHealth>,
+        limits: &HealthLimits,
+    ) -> Self {
         let shutting_down = snapshot.phase != lockspace_spec::Phase::Open;
         let mut reasons = Vec::from_iter(shutting_down.then_some(HealthReason::ShuttingDown));
+        // Whoever shuts down ends its session itself.
+        reasons.extend(session.as_ref().filter(|_| !shutting_down).and_then(judge_session));
         for name in &snapshot.names {
             reasons.extend(judge_name(name, limits));
         }
@@ -173,7 +228,20 @@ impl Health {
             longest_hold: names.clone().filter_map(|name| name.holder.held_for).max(),
             longest_wait: names.clone().filter_map(longest_wait).max(),
             deepest_queue: names.map(|name| name.waiters.len()).max().unwrap_or(0),
+            session,
         }
+    }
+}
+
+fn judge_session(session: &SessionHealth) -> Option<HealthReason> {
+    let problem = session.problem.clone();
+    match session.state {
+        SessionState::Fresh => None,
+        SessionState::Suspect => {
+            let silent_for = session.silent_for.unwrap_or_default();
+            Some(HealthReason::SessionSuspect { silent_for, problem })
+        }
+        SessionState::Lost => Some(HealthReason::SessionLost { problem }),
     }
 }
 

@@ -69,7 +69,7 @@ pub use error::{
     UnreadableSession, WaitError,
 };
 pub use guard::{Guard, LostFuture};
-pub use health::{Health, HealthLevel, HealthLimits, HealthReason};
+pub use health::{Health, HealthLevel, HealthLimits, HealthReason, SessionHealth, SessionState};
 pub use name::{LockName, NameError};
 pub use request::{Acquire, AcquireFuture};
 pub use section::SectionOptions;

@@ -263,10 +263,10 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// Its wait ended in vain: because somebody held the name, or because the store was out of reach.
     fn timed_out(&self, standing: Option<Box<Standing>>) -> AcquireError {
         let wait_timeout = self.wait_timeout.unwrap_or_default();
-        if let Some(problem) = self.space.store_problem() {
+        let name = self.lock_name();
+        if let Some(problem) = self.space.store_problem_of(&name) {
             return self.unreachable(wait_timeout, problem);
         }
-        let name = self.lock_name();
         AcquireError::TimedOut(Box::new(TimedOut { name, wait_timeout, standing }))
     }
 

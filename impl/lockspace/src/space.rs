@@ -11,7 +11,7 @@ use crate::engine::{
 };
 use crate::error::{AcquireError, WaitError};
 use crate::guard::{EndFuture, Guard};
-use crate::health::{Health, HealthLimits};
+use crate::health::{Health, HealthLimits, SessionHealth};
 use crate::name::{LockName, NameError};
 use crate::reaper::Reaper;
 use crate::record::{self, Observer, Outsider, Tape};
@@ -75,9 +75,20 @@ impl Shared {
         self.remote.is_some()
     }
 
-    /// What the store's last call that failed said, if no session is alive or calls keep failing.
+    /// What the store's last call that failed said.
     pub(crate) fn store_problem(&self) -> Option<String> {
         self.remote.as_ref().and_then(|remote| remote.status.problem())
+    }
+
+    /// The same, if it is therefore not known how this name is.
+    pub(crate) fn store_problem_of(&self, name: &LockName) -> Option<String> {
+        self.remote.as_ref().and_then(|remote| remote.status.problem_of(name))
+    }
+
+    /// How the session is; none in a lockspace of one process.
+    pub(crate) fn session(&self) -> Option<SessionHealth> {
+        let now = self.engine.clock().now().moment();
+        self.remote.as_ref().map(|remote| remote.status.session(now))
     }
 
     /// The row at this place in the list of those that cannot be read, and why not.
@@ -271,10 +282,11 @@ impl LockSpace {
         self.shared.engine.audit()
     }
 
-    /// The lockspace judged against its [limits](Builder::health_limits).
+    /// The lockspace judged against its [limits](Builder::health_limits), and over a store by how its session
+    /// is.
     #[must_use]
     pub fn health(&self) -> Health {
-        Health::judge(&self.snapshot(), &self.shared.health_limits)
+        Health::judge(&self.snapshot(), self.shared.session(), &self.shared.health_limits)
     }
 
     /// What has happened so far. Always counted; waits and holds are timed only where

@@ -134,6 +134,9 @@ impl Metrics {
         self.gauges.held.set(census.held as f64);
         self.gauges.waiters.set(census.waiters as f64);
         self.gauges.timers.set(census.timers as f64);
+        if let Some(session) = space.shared().session() {
+            Gauges::set_session(&self.lockspace, &session);
+        }
     }
 
     /// How much is remembered: calls, and names that somebody waits for.

@@ -6,6 +6,8 @@ use lockspace_spec::history::{NotDone, Return};
 use lockspace_spec::{Loss, Refusal};
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
 
+use crate::health::{SessionHealth, SessionState};
+
 const ACQUIRES: &str = "lockspace_acquires_total";
 const CONTENDED: &str = "lockspace_contended_total";
 const REFUSED: &str = "lockspace_refused_total";
@@ -21,6 +23,8 @@ const HANDOFF: &str = "lockspace_handoff_seconds";
 const HELD: &str = "lockspace_held";
 const WAITERS: &str = "lockspace_waiters";
 const TIMERS: &str = "lockspace_timers";
+const SESSIONS: &str = "lockspace_sessions";
+const SILENCE: &str = "lockspace_session_silence_seconds";
 
 /// Tells the exporter what the metrics mean.
 pub(super) fn describe() {
@@ -48,6 +52,8 @@ pub(super) fn describe() {
         (HELD, "Names in use, each held by one holder."),
         (WAITERS, "Acquires in a queue."),
         (TIMERS, "Armed timers: bounded waits, leases, and the grace of a shutdown."),
+        (SESSIONS, "Sessions whose holds may be relied upon: one or none."),
+        (SILENCE, "How long ago the last keep-alive was sent that the store has answered."),
     ];
     for (name, meaning) in gauges {
         metrics::describe_gauge!(name, meaning);
@@ -177,5 +183,15 @@ impl Gauges {
             metrics::gauge!(name, vec![Label::new("lockspace", lockspace.to_owned())])
         };
         Self { held: gauge(HELD), waiters: gauge(WAITERS), timers: gauge(TIMERS) }
+    }
+
+    /// Set only over a store: a lockspace of one process has no session that could be missing.
+    pub(super) fn set_session(lockspace: &str, session: &SessionHealth) {
+        let gauge = |name: &'static str| {
+            metrics::gauge!(name, vec![Label::new("lockspace", lockspace.to_owned())])
+        };
+        gauge(SESSIONS).set(f64::from(u8::from(session.state != SessionState::Lost)));
+        let silent_for = session.silent_for.unwrap_or_default();
+        gauge(SILENCE).set(silent_for.as_secs_f64());
     }
 }

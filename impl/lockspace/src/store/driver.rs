@@ -219,7 +219,7 @@ impl Driver {
         };
         if let Some(Problem::Store(problem)) = &done.problem {
             self.failures = self.failures.saturating_add(1);
-            self.status.failed(self.failures, problem.clone());
+            self.status.failed(name.as_ref(), problem.clone());
             let backoff = self.backoff();
             self.times.retry.get_or_insert(now + backoff);
             self.unreturned += usize::from(self.closing && name.is_some());
@@ -230,7 +230,7 @@ impl Driver {
         } else {
             self.failures = 0;
             self.last_success = now;
-            self.status.answered();
+            name.iter().for_each(|name| self.status.answered(name));
         }
         if let (Answer::Other(id, Reply::Unreadable), Some(Problem::Row(why))) =
             (&done.answer, &done.problem)
@@ -282,7 +282,9 @@ impl Driver {
         self.member.tick(now);
         if self.is_alive() {
             // Before anything is granted by it.
-            let until = Tick::at(self.member.session.trusted_until);
+            let (until, trust) = (self.member.session.trusted_until, self.plan.timing.trust());
+            self.status.proved(until.saturating_sub(trust), trust);
+            let until = Tick::at(until);
             self.engine(|engine, effects| engine.trust_until(until, effects));
         }
         while let Some(news) = self.member.news(now) {
@@ -307,7 +309,7 @@ impl Driver {
                 News::Unreadable(name) => {
                     self.engine(|engine, effects| engine.hold_unreadable(name.as_str(), effects));
                 }
-                News::Left(_) => {}
+                News::Left(name) => self.status.answered(&name),
                 News::Ended(end) => self.session_ended(end),
             }
         }

@@ -1,13 +1,17 @@
 //! Opening a lockspace over a store, and what it shares with its driver.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use super::driver::Driver;
 use super::erased::AnyStore;
 use super::record::{RecordError, SessionId};
-use super::{Key, Options, OptionsError, Store};
+use super::{Key, Moment, Options, OptionsError, Store};
+use crate::LockName;
 use crate::engine::Inbox;
+use crate::health::{SessionHealth, SessionState};
 use crate::runtime;
 use crate::space::{Builder, LockSpace};
 use crate::sync::{Arc, Mutex};
@@ -44,25 +48,58 @@ struct Known {
     opened: Option<bool>,
     opener: Option<Waker>,
     alive: bool,
-    failures: u32,
+    /// What the last call that failed said.
     problem: Option<String>,
+    /// The names whose last call has failed: of these, and of no others, it is not known how they are.
+    unknown: BTreeSet<LockName>,
+    /// When the last keep-alive was sent that was answered, and for how long the session is trusted then.
+    proof: Option<(Moment, Duration)>,
     /// Every row of a session that was found and could not be read: each is met a few times in the life of a
     /// store, if ever.
     unreadable: Vec<(SessionId, RecordError)>,
 }
 
 impl Status {
-    /// Why the store cannot be relied upon now, if it cannot.
+    /// What the last call that failed said.
     pub(crate) fn problem(&self) -> Option<String> {
-        let known = self.0.lock();
-        known.problem.clone().filter(|_| known.failures > 0 || !known.alive)
+        self.0.lock().problem.clone()
     }
 
-    /// So many calls have failed since one did not.
-    pub(crate) fn failed(&self, failures: u32, problem: String) {
+    /// Why it is not known how a name is. Calls about other names, and about the session while that lives,
+    /// say nothing of it.
+    pub(crate) fn problem_of(&self, name: &LockName) -> Option<String> {
+        let known = self.0.lock();
+        known.problem.clone().filter(|_| !known.alive || known.unknown.contains(name))
+    }
+
+    /// How the session is at `now`. What a single call said is not told of a session that is well.
+    pub(crate) fn session(&self, now: Moment) -> SessionHealth {
+        let known = self.0.lock();
+        let silent_for = known.proof.map(|(sent, _)| now.saturating_sub(sent));
+        let state = match (known.alive, silent_for, known.proof) {
+            (true, Some(silent), Some((_, trust))) if silent < trust / 2 => SessionState::Fresh,
+            (true, Some(silent), Some((_, trust))) if silent < trust => SessionState::Suspect,
+            _ => SessionState::Lost,
+        };
+        let problem = known.problem.clone().filter(|_| state != SessionState::Fresh);
+        SessionHealth { state, silent_for, problem }
+    }
+
+    /// A call has failed, about this name or about none.
+    pub(crate) fn failed(&self, name: Option<&LockName>, problem: String) {
         let mut known = self.0.lock();
-        known.failures = failures;
+        known.unknown.extend(name.cloned());
         known.problem = Some(problem);
+    }
+
+    /// A call about this name was answered, or nothing is to be known of it any more.
+    pub(crate) fn answered(&self, name: &LockName) {
+        self.0.lock().unknown.remove(name);
+    }
+
+    /// A keep-alive that was sent then was answered.
+    pub(crate) fn proved(&self, sent: Moment, trust: Duration) {
+        self.0.lock().proof = Some((sent, trust));
     }
 
     /// The row of a session cannot be read. Answers its place among all such rows.
@@ -80,13 +117,10 @@ impl Status {
         (Key::Session(session), why)
     }
 
-    pub(crate) fn answered(&self) {
-        self.0.lock().failures = 0;
-    }
-
     pub(crate) fn alive(&self, alive: bool) {
         let mut known = self.0.lock();
         known.alive = alive;
+        known.unknown.clear();
         known.opened.get_or_insert(alive);
         let opener = known.opener.take();
         drop(known);

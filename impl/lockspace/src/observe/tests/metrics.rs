@@ -11,6 +11,7 @@ use lockspace_spec::{FencingToken, Lease, Loss, Wait};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::observe::Metrics;
+use crate::store::{Memory, Options};
 use crate::{AcquireFuture, LockSpace, Recorder};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -169,6 +170,20 @@ fn gauges_show_what_there_is_when_they_are_published() {
     assert_eq!(page.value(&["lockspace_held", "lockspace=\"billing\""]), 2.0);
     assert_eq!(page.value(&["lockspace_waiters"]), 1.0);
     assert_eq!(page.value(&["lockspace_timers"]), 2.0);
+}
+
+#[test]
+fn sessions_are_shown_over_a_store_and_nowhere_else() {
+    let alone = page(billing, async |space, metrics| metrics.publish(&space));
+    assert!(!alone.0.lines().any(|line| line.starts_with("lockspace_session")), "{}", alone.0);
+    let page = page(billing, async |_, metrics| {
+        let space = LockSpace::open(Memory::new(), Options::new()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        metrics.publish(&space);
+    });
+    assert_eq!(page.value(&["lockspace_sessions", "lockspace=\"billing\""]), 1.0);
+    let silence = page.value(&["lockspace_session_silence_seconds"]);
+    assert!((1.9..2.1).contains(&silence), "{silence}");
 }
 
 #[test]
