@@ -6,6 +6,7 @@ mod health;
 mod life;
 mod names;
 mod trips;
+mod versions;
 
 use std::future::IntoFuture;
 use std::time::Duration;

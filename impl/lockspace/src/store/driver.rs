@@ -217,9 +217,12 @@ impl Driver {
             Answer::Name(name, _) => Some(name.clone()),
             _ => None,
         };
-        if let Some(Problem::Store(problem)) = &done.problem {
+        if let Some(problem) = done.problem.as_ref().and_then(Problem::of_store) {
             self.failures = self.failures.saturating_add(1);
-            self.status.failed(name.as_ref(), problem.clone());
+            self.status.failed(name.as_ref(), problem);
+            if let Some(Problem::Version(version)) = done.problem {
+                self.status.gave(version);
+            }
             let backoff = self.backoff();
             self.times.retry.get_or_insert(now + backoff);
             self.unreturned += usize::from(self.closing && name.is_some());
@@ -345,7 +348,7 @@ impl Driver {
                 self.engine(|engine, effects| engine.unreadable(name, wish, why, effects));
                 return;
             }
-            Some(Problem::Store(_)) => Err(Failure::Unreachable),
+            Some(Problem::Store(_) | Problem::Version(_)) => Err(Failure::Unreachable),
             None if self.member.must_wait(name) => Ok(Refusal::Busy),
             None => return,
         };

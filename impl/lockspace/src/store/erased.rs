@@ -72,8 +72,24 @@ pub(crate) struct Done {
 pub(crate) enum Problem {
     /// The store did not answer, or said that something failed.
     Store(String),
+    /// The store has given a version that is no fencing token.
+    Version(Version),
     /// A row cannot be read.
     Row(RecordError),
+}
+
+impl Problem {
+    /// What is wrong with the store, if something is.
+    pub(crate) fn of_store(&self) -> Option<String> {
+        match self {
+            Self::Store(problem) => Some(problem.clone()),
+            Self::Version(version) => Some(format!(
+                "it has given the version {version}, and none may be greater than {}",
+                Version::MAX
+            )),
+            Self::Row(_) => None,
+        }
+    }
 }
 
 /// Makes a call, and gives up after `limit`: whether it had an effect is then not known.
@@ -115,6 +131,10 @@ async fn ask_row<Content: ToString>(
     let failed = match ask {
         Ask::Load => match runtime::within(limit, store.load(key)).await {
             Some(Ok(None)) => return Reply::Loaded(None),
+            Some(Ok(Some((version, _)))) if version > Version::MAX => {
+                *problem = Some(Problem::Version(version));
+                return Reply::NotDone;
+            }
             Some(Ok(Some((version, bytes)))) => match read(&bytes) {
                 Ok(content) => return Reply::Loaded(Some((version, content))),
                 Err(error) => {
@@ -128,6 +148,10 @@ async fn ask_row<Content: ToString>(
         Ask::Swap { expected, new } => {
             let new = new.map(|content| content.to_string().into_bytes());
             match runtime::within(limit, store.swap(key, expected, new.as_deref())).await {
+                Some(Ok(Swap::Swapped(version))) if version > Version::MAX => {
+                    *problem = Some(Problem::Version(version));
+                    return Reply::Unknown;
+                }
                 Some(Ok(Swap::Swapped(version))) => return Reply::Swapped(version),
                 Some(Ok(Swap::Conflict)) => return Reply::Conflict,
                 Some(Err(error)) => Some(error),
@@ -161,6 +185,10 @@ async fn scan_all(
                 return None;
             }
         };
+        if let Some(row) = found.iter().find(|row| row.version > Version::MAX) {
+            *problem = Some(Problem::Version(row.version));
+            return None;
+        }
         for Row { key, version, bytes } in found {
             match Key::parse(&key) {
                 Some(Key::Lock(name)) => {

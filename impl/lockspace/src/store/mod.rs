@@ -51,6 +51,12 @@ pub type Moment = Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
+impl Version {
+    /// The greatest version that a store may give: a fencing token must fit into the signed 64 bits that
+    /// databases keep. An answer with a greater one is not believed.
+    pub const MAX: Self = Self(i64::MAX as u64);
+}
+
 impl From<Version> for FencingToken {
     fn from(version: Version) -> Self {
         Self(version.0)
@@ -123,8 +129,8 @@ pub struct Capabilities {
 ///    time, and in it each swap does what it says.
 /// 2. `load` reads the latest row: one that is sent after a swap has returned sees that swap or a later one.
 /// 3. The versions of swaps strictly increase in the order in which they take effect, **over all keys**,
-///    and none is used twice, whatever was removed or restarted. (A number drawn *before* the row is
-///    locked does not do.)
+///    and none is used twice, whatever was removed or restarted; none is greater
+///    than [`Version::MAX`]. (A number drawn *before* the row is locked does not do.)
 /// 4. `scan` returns every row that is there from its beginning to its end. It need not be a snapshot.
 /// 5. A call that fails says whether it may have had an effect, and never has its effect twice. A driver
 ///    that repeats calls by itself breaks this.

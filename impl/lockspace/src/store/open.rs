@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::driver::Driver;
 use super::erased::AnyStore;
 use super::record::{RecordError, SessionId};
-use super::{Key, Moment, Options, OptionsError, Store};
+use super::{Key, Moment, Options, OptionsError, Store, Version};
 use crate::LockName;
 use crate::engine::Inbox;
 use crate::health::{SessionHealth, SessionState};
@@ -29,6 +29,15 @@ pub enum OpenError {
     Store {
         /// What it said.
         problem: String,
+    },
+    /// The store gives versions that are no fencing tokens: whatever keeps those could not keep them.
+    #[error(
+        "the store has given the version {version}, and none may be greater than {}",
+        Version::MAX
+    )]
+    VersionTooGreat {
+        /// The version.
+        version: Version,
     },
 }
 
@@ -54,6 +63,8 @@ struct Known {
     unknown: BTreeSet<LockName>,
     /// When the last keep-alive was sent that was answered, and for how long the session is trusted then.
     proof: Option<(Moment, Duration)>,
+    /// A version that the store has given and that is none.
+    too_great: Option<Version>,
     /// Every row of a session that was found and could not be read: each is met a few times in the life of a
     /// store, if ever.
     unreadable: Vec<(SessionId, RecordError)>,
@@ -90,6 +101,21 @@ impl Status {
         let mut known = self.0.lock();
         known.unknown.extend(name.cloned());
         known.problem = Some(problem);
+    }
+
+    /// The store has given a version that is too great.
+    pub(crate) fn gave(&self, version: Version) {
+        self.0.lock().too_great = Some(version);
+    }
+
+    fn open_error(&self) -> OpenError {
+        let known = self.0.lock();
+        if let Some(version) = known.too_great {
+            return OpenError::VersionTooGreat { version };
+        }
+        let problem = known.problem.clone();
+        let problem = problem.unwrap_or_else(|| "the session has no place".into());
+        OpenError::Store { problem }
     }
 
     /// A call about this name was answered, or nothing is to be known of it any more.
@@ -214,11 +240,6 @@ impl Builder {
         let space = self.assemble(Some(remote));
         let driver = Driver::new(plan, store, inbox, Arc::clone(&status), space.shared());
         runtime::spawn(driver.run());
-        if status.opened().await {
-            Ok(space)
-        } else {
-            let problem = status.problem().unwrap_or_else(|| "the session has no place".into());
-            Err(OpenError::Store { problem })
-        }
+        if status.opened().await { Ok(space) } else { Err(status.open_error()) }
     }
 }

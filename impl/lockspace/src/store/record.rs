@@ -133,7 +133,11 @@ impl Record {
         read(bytes, LOCK, |rest| {
             let (holder, rest) = rest.strip_prefix("holder=")?.split_once(" token=")?;
             let (token, queue) = rest.split_once(" queue=")?;
-            let token = if token.is_empty() { None } else { Some(token.parse().ok()?) };
+            let token: Option<u64> =
+                if token.is_empty() { None } else { Some(token.parse().ok()?) };
+            if token > Some(Version::MAX.0) {
+                return None;
+            }
             let claims = queue.split(',').filter(|_| !queue.is_empty()).map(Claim::parse);
             let record = Self {
                 holder: Claim::parse(holder)?,
