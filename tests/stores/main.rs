@@ -5,6 +5,7 @@ mod faulty;
 mod health;
 mod life;
 mod names;
+mod operate;
 mod trips;
 mod versions;
 

@@ -18,6 +18,7 @@ use crate::record::{self, Observer, Outsider, Tape};
 use crate::request::Acquire;
 use crate::runtime;
 use crate::store::Key;
+use crate::store::erased::AnyStore;
 use crate::store::open::Remote;
 use crate::store::record::RecordError;
 use crate::sync::{Arc, Weak};
@@ -83,6 +84,11 @@ impl Shared {
     /// The same, if it is therefore not known how this name is.
     pub(crate) fn store_problem_of(&self, name: &LockName) -> Option<String> {
         self.remote.as_ref().and_then(|remote| remote.status.problem_of(name))
+    }
+
+    /// The store, and how long a call to it may take.
+    pub(crate) fn store(&self) -> Option<(&dyn AnyStore, Duration)> {
+        self.remote.as_ref().map(|remote| (&*remote.store, remote.call_timeout))
     }
 
     /// How the session is; none in a lockspace of one process.
@@ -241,7 +247,8 @@ impl LockSpace {
     /// if the name was free. The holder is [told](Guard::lost), and the next waiter is granted.
     ///
     /// For operators: the holder may be in the middle of its work, and only fencing can then protect
-    /// what it works on.
+    /// what it works on. Over a store it reaches what is held here;
+    /// [`force_release_everywhere`](Self::force_release_everywhere) reaches all.
     ///
     /// # Errors
     /// [`NameError`] if the name is not one.

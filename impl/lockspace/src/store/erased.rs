@@ -120,7 +120,8 @@ pub(crate) async fn make(
     Done { session, answer, problem }
 }
 
-async fn ask_row<Content: ToString>(
+/// Asks for a row, and says besides what was wrong, if anything was.
+pub(crate) async fn ask_row<Content: ToString>(
     store: &dyn AnyStore,
     key: &str,
     ask: Ask<Content>,
@@ -174,21 +175,13 @@ async fn scan_all(
 ) -> Option<Rows> {
     let mut rows = Rows::default();
     for prefix in [Key::LOCKS, Key::SESSIONS] {
-        let found = match runtime::within(limit, store.scan(prefix)).await {
-            Some(Ok(found)) => found,
-            Some(Err(error)) => {
-                *problem = Some(Problem::Store(tell(Some(&error), limit)));
-                return None;
-            }
-            None => {
-                *problem = Some(Problem::Store(tell(None, limit)));
+        let found = match scan(store, prefix, limit).await {
+            Ok(found) => found,
+            Err(why) => {
+                *problem = Some(why);
                 return None;
             }
         };
-        if let Some(row) = found.iter().find(|row| row.version > Version::MAX) {
-            *problem = Some(Problem::Version(row.version));
-            return None;
-        }
         for Row { key, version, bytes } in found {
             match Key::parse(&key) {
                 Some(Key::Lock(name)) => {
@@ -205,6 +198,21 @@ async fn scan_all(
         }
     }
     Some(rows)
+}
+
+/// All rows whose keys begin so.
+pub(crate) async fn scan(
+    store: &dyn AnyStore,
+    prefix: &str,
+    limit: Duration,
+) -> Result<Vec<Row>, Problem> {
+    let answer = runtime::within(limit, store.scan(prefix)).await;
+    let failed = |error: Option<&StoreError>| Problem::Store(tell(error, limit));
+    let found = answer.ok_or_else(|| failed(None))?.map_err(|error| failed(Some(&error)))?;
+    match found.iter().find(|row| row.version > Version::MAX) {
+        Some(row) => Err(Problem::Version(row.version)),
+        None => Ok(found),
+    }
 }
 
 /// An error and its causes, in one line; none if there was no answer within the limit.

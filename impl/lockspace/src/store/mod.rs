@@ -17,11 +17,12 @@
 pub mod claimant;
 pub mod decide;
 mod driver;
-mod erased;
+pub(crate) mod erased;
 mod hints;
 pub mod member;
 mod memory;
 pub(crate) mod open;
+mod operate;
 mod options;
 pub mod others;
 pub mod record;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use memory::Memory;
 pub use open::OpenError;
+pub use operate::{Claimed, OperateError, Survey, SurveyedName, SurveyedSession};
 pub use options::{Options, OptionsError};
 
 use std::fmt;

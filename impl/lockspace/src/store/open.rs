@@ -45,6 +45,9 @@ pub enum OpenError {
 pub(crate) struct Remote {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) status: Arc<Status>,
+    /// For what operators ask, past the driver.
+    pub(crate) store: Arc<dyn AnyStore>,
+    pub(crate) call_timeout: Duration,
 }
 
 /// How the driver's session is, for those who ask.
@@ -213,7 +216,8 @@ impl Builder {
     /// - A hold can be [lost](crate::Guard::lost) because the [session](crate::SessionEnd) ends. A new
     ///   session begins by itself, and those who wait go on waiting.
     /// - [`snapshot`](LockSpace::snapshot), [`audit`](LockSpace::audit) and
-    ///   [`wait_until_released`](LockSpace::wait_until_released) concern what is held and wanted here.
+    ///   [`wait_until_released`](LockSpace::wait_until_released) concern what is held and wanted here;
+    ///   [`survey`](LockSpace::survey) shows what is held and wanted everywhere.
     /// - [`shards`](Self::shards) has no effect.
     ///
     /// # Guarantees
@@ -236,7 +240,12 @@ impl Builder {
         let store: Arc<dyn AnyStore> = Arc::new(store);
         let plan = options.plan(store.has_hints())?;
         let (inbox, status) = (Arc::<Inbox>::default(), Arc::<Status>::default());
-        let remote = Remote { inbox: Arc::clone(&inbox), status: Arc::clone(&status) };
+        let remote = Remote {
+            inbox: Arc::clone(&inbox),
+            status: Arc::clone(&status),
+            store: Arc::clone(&store),
+            call_timeout: plan.call_timeout,
+        };
         let space = self.assemble(Some(remote));
         let driver = Driver::new(plan, store, inbox, Arc::clone(&status), space.shared());
         runtime::spawn(driver.run());
