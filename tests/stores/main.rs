@@ -1,8 +1,10 @@
 //! A lockspace over a store: what users see, with the store in memory, whole or faulty, and time paused.
 
+mod cancel;
 mod damage;
 mod faulty;
 mod health;
+mod history;
 mod life;
 mod names;
 mod operate;
