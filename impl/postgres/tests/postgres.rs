@@ -1,1 +1,486 @@
+//! The contract of a store, on a PostgreSQL that is killed, paused and cut off; and what of PostgreSQL it
+//! relies upon.
 
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockspace::store::{Store, StoreError, Swap, Version};
+use lockspace_postgres::{ConnectError, PostgresStore};
+use lockspace_servers::{PgBouncer, Postgres, Proxy, Server};
+use tokio_postgres::NoTls;
+
+/// Longer than anything takes that is not waited for in vain.
+const LONG: Duration = Duration::from_secs(30);
+
+async fn connect(server: &Server) -> PostgresStore {
+    PostgresStore::connect(&server.url(), "test").await.expect("the server runs")
+}
+
+async fn by(proxy: &Proxy, server: &Server) -> PostgresStore {
+    PostgresStore::connect(&server.url_by(proxy.address()), "test").await.expect("the server runs")
+}
+
+async fn swapped(store: &PostgresStore, key: &str, old: Option<Version>, new: &[u8]) -> Version {
+    let new = (!new.is_empty()).then_some(new);
+    match store.swap(key, old, new).await {
+        Ok(Swap::Swapped(version)) => version,
+        other => panic!("{key} was to be swapped: {other:?}"),
+    }
+}
+
+/// A client that knows nothing of lockspaces.
+async fn raw(server: &Server) -> tokio_postgres::Client {
+    let connected = tokio_postgres::connect(&server.url(), NoTls).await;
+    let (client, connection) = connected.expect("the server runs");
+    tokio::spawn(connection);
+    client
+}
+
+/// Runs statements.
+async fn sql(server: &Server, statements: &str) {
+    raw(server).await.batch_execute(statements).await.expect("the statements are good");
+}
+
+/// What a statement answers, as one text.
+async fn ask(client: &tokio_postgres::Client, statement: &str) -> String {
+    let rows = client.simple_query(statement).await.expect("the statement is good");
+    format!("{rows:?}")
+}
+
+/// Its outcome, which comes within a time that says that nobody hung.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future).await.expect("it does not hang")
+}
+
+/// Waits until another one sees the row so.
+async fn until_seen(store: &PostgresStore, key: &str, bytes: &[u8]) -> Version {
+    let seen = async {
+        loop {
+            match store.load(key).await {
+                Ok(Some((version, seen))) if seen == bytes => return version,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    };
+    soon(seen).await
+}
+
+#[tokio::test]
+async fn a_row_is_swapped_only_from_the_version_it_has() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let first = swapped(&store, "lock/a", None, b"one").await;
+    assert_eq!(store.swap("lock/a", None, Some(b"two")).await.unwrap(), Swap::Conflict);
+    assert_eq!(store.swap("lock/a", Some(Version(1)), None).await.unwrap(), Swap::Conflict);
+    assert_eq!(store.swap("lock/b", Some(first), Some(b"two")).await.unwrap(), Swap::Conflict);
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((first, b"one".to_vec())));
+    let bytes: Vec<u8> = (0..=255).collect();
+    let second = swapped(&store, "lock/a", Some(first), &bytes).await;
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((second, bytes)));
+    swapped(&store, "lock/a", Some(second), b"").await;
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_scan_shows_the_rows_of_its_prefix() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    for key in ["lock/a", "lock/b", "session/a"] {
+        swapped(&store, key, None, key.as_bytes()).await;
+    }
+    let keys = async |prefix| {
+        let rows = store.scan(prefix).await.unwrap();
+        let mut keys: Vec<_> = rows.into_iter().map(|row| row.key).collect();
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(keys("lock/").await, ["lock/a", "lock/b"]);
+    assert_eq!(keys("").await, ["lock/a", "lock/b", "session/a"]);
+}
+
+#[tokio::test]
+async fn namespaces_share_nothing() {
+    let Some(server) = Postgres::start() else { return };
+    let (a, b) =
+        (connect(&server).await, PostgresStore::connect(&server.url(), "b").await.unwrap());
+    let version = swapped(&a, "lock/a", None, b"a").await;
+    assert_eq!(b.load("lock/a").await.unwrap(), None);
+    assert_eq!(b.swap("lock/a", Some(version), None).await.unwrap(), Swap::Conflict);
+    assert_eq!(b.scan("").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_unknown_and_the_swap_is_done_once() {
+    let Some(server) = Postgres::start() else { return };
+    let proxy = Proxy::before(&server);
+    let (other, store) = (connect(&server).await, Arc::new(by(&proxy, &server).await));
+    proxy.lose_reply_to("lock/a");
+    let its = Arc::clone(&store);
+    let swap = tokio::spawn(async move { its.swap("lock/a", None, Some(b"mine")).await });
+    let version = until_seen(&other, "lock/a", b"mine").await;
+    proxy.cut();
+    let outcome = soon(swap).await.unwrap();
+    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
+    assert_eq!(soon(store.load("lock/a")).await.unwrap(), Some((version, b"mine".to_vec())));
+}
+
+#[tokio::test]
+async fn a_lost_request_is_unknown_and_nothing_is_done() {
+    let Some(server) = Postgres::start() else { return };
+    let proxy = Proxy::before(&server);
+    let address = server.url_by(proxy.address());
+    let limited =
+        PostgresStore::builder().namespace("test").answer_limit(Duration::from_millis(300));
+    let store = limited.connect(&address).await.unwrap();
+    proxy.lose_request("lock/a");
+    let outcome = soon(store.swap("lock/a", None, Some(b"mine"))).await;
+    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
+    assert_eq!(proxy.lost(), 1);
+    // The dead connection was given up.
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_did_nothing_and_is_found_again() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    server.kill();
+    let _ = soon(store.load("lock/a")).await; // Finds the connection dead.
+    let outcome = soon(store.swap("lock/a", Some(version), None)).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    server.restart();
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((version, b"a".to_vec())));
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_leaves_the_store_usable() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    server.pause();
+    let call = store.swap("lock/a", None, Some(b"a"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), call).await.is_err());
+    server.resume();
+    // What was sent may be done at any later time.
+    let row = soon(store.load("lock/a")).await.unwrap();
+    assert!(row.is_none_or(|(_, bytes)| bytes == b"a"));
+    swapped(&store, "lock/b", None, b"b").await;
+}
+
+#[tokio::test]
+async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
+    let Some(server) = Postgres::start() else { return };
+    let proxy = Proxy::before(&server);
+    let (other, store) = (connect(&server).await, by(&proxy, &server).await);
+    let first = swapped(&other, "lock/a", None, b"one").await;
+    soon(store.watch("lock/a", None)).await; // It is another version already.
+    soon(async {
+        tokio::join!(
+            store.watch("lock/a", Some(first)),
+            swapped(&other, "lock/a", Some(first), b"2")
+        )
+    })
+    .await;
+    // Of this row nothing is ever told, not even late.
+    let mut watch = Box::pin(store.watch("lock/quiet", None));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
+    proxy.cut();
+    soon(watch).await;
+}
+
+#[tokio::test]
+async fn versions_increase_over_keys_removals_kills_and_a_lost_schema() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let mut versions = vec![swapped(&store, "lock/a", None, b"a").await];
+    versions.push(swapped(&store, "lock/b", None, b"b").await);
+    versions.push(swapped(&store, "lock/a", Some(versions[0]), b"").await);
+    versions.push(swapped(&store, "lock/a", None, b"a").await);
+    server.kill();
+    server.restart();
+    // The connection is found dead by one call; nothing is sent again.
+    let _ = store.load("lock/a").await;
+    assert_eq!(store.load("lock/a").await.unwrap(), Some((versions[3], b"a".to_vec())));
+    sql(&server, "drop schema lockspace cascade").await;
+    let outcome = store.swap("lock/a", None, Some(b"a")).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    let store = connect(&server).await;
+    assert_eq!(store.scan("").await.unwrap(), []);
+    versions.push(swapped(&store, "lock/a", None, b"a").await);
+    assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "{versions:?}");
+}
+
+#[tokio::test]
+async fn versions_go_on_where_the_clock_is_behind() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let ahead = 4_000_000_000_000_000_u64;
+    sql(&server, &format!("insert into lockspace.namespaces values ('test', {ahead})")).await;
+    assert_eq!(swapped(&store, "lock/a", None, b"a").await, Version(ahead + 1));
+    assert_eq!(swapped(&store, "lock/b", None, b"b").await, Version(ahead + 2));
+}
+
+#[tokio::test]
+async fn a_key_with_a_zero_character_is_a_key() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a\0b", None, b"a").await;
+    assert_eq!(store.load("lock/a\0b").await.unwrap(), Some((version, b"a".to_vec())));
+    assert_eq!(store.scan("lock/a\0").await.unwrap().len(), 1);
+    soon(store.watch("lock/a\0b", None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_may_be_the_first_to_open() {
+    let Some(server) = Postgres::start() else { return };
+    for _ in 0..10 {
+        let opening: Vec<_> = (0..8)
+            .map(|_| {
+                let address = server.url();
+                tokio::spawn(async move { PostgresStore::connect(&address, "test").await })
+            })
+            .collect();
+        for opened in opening {
+            let store = soon(opened).await.unwrap().unwrap();
+            assert_eq!(store.load("lock/a").await.unwrap(), None);
+        }
+        sql(&server, "drop schema lockspace cascade").await;
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_something_else_is_refused_and_left_as_it_is() {
+    let Some(server) = Postgres::start() else { return };
+    let client = raw(&server).await;
+    let marked = |marker| {
+        format!(
+            "create table lockspace.marker (marker text); insert into lockspace.marker values ('{marker}')"
+        )
+    };
+    for (theirs, format) in [
+        ("create table lockspace.rows (their int)".into(), None),
+        ("create function lockspace.theirs() returns int language sql as 'select 1'".into(), None),
+        ("create table lockspace.marker (their int)".into(), None),
+        ("create table lockspace.marker (marker text)".into(), None),
+        (marked("theirs/1"), None),
+        (marked("lockspace-postgres/0"), Some(0)),
+        (marked("lockspace-postgres/2"), Some(2)),
+    ] {
+        client.batch_execute(&format!("create schema lockspace; {theirs}")).await.unwrap();
+        let look = "select relname, relnatts from pg_class where relnamespace = \
+                    'lockspace'::regnamespace order by relname";
+        let before = ask(&client, look).await;
+        let refused = PostgresStore::connect(&server.url(), "test").await.unwrap_err();
+        match format {
+            None => assert!(matches!(refused, ConnectError::Foreign), "{theirs}: {refused:?}"),
+            Some(format) => assert!(
+                matches!(refused, ConnectError::OtherFormat { found, known: 1 } if found == format),
+                "{theirs}: {refused:?}"
+            ),
+        }
+        assert_eq!(ask(&client, look).await, before);
+        client.batch_execute("drop schema lockspace cascade").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_rights_that_are_told_suffice() {
+    let Some(server) = Postgres::start() else { return };
+    sql(&server, "create role maker login; create role app login").await;
+    let as_role = |role: &str| server.url().replace("lockspace@", &format!("{role}@"));
+    // Whoever may make nothing makes nothing.
+    let refused = PostgresStore::connect(&as_role("maker"), "test").await.unwrap_err();
+    assert!(matches!(refused, ConnectError::Server(_)), "{refused:?}");
+    sql(&server, "create schema lockspace authorization maker").await;
+    let maker = PostgresStore::connect(&as_role("maker"), "test").await.unwrap();
+    let told = "grant usage on schema lockspace to app;
+                grant select, insert, update, delete on lockspace.namespaces, lockspace.rows to app;
+                grant select on lockspace.marker to app";
+    sql(&server, told).await;
+    let store = PostgresStore::connect(&as_role("app"), "test").await.unwrap();
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    soon(store.watch("lock/a", None)).await;
+    assert_eq!(maker.scan("lock/").await.unwrap().len(), 1);
+    let version = swapped(&store, "lock/a", Some(version), b"b").await;
+    swapped(&store, "lock/a", Some(version), b"").await;
+}
+
+#[tokio::test]
+async fn a_password_is_used_and_never_told() {
+    let Some(server) = Postgres::start() else { return };
+    let client = raw(&server).await;
+    client.batch_execute("create role app superuser login password 'right secret'").await.unwrap();
+    let write = "do $$ begin execute format('copy (select ''host all all all scram-sha-256'') to %L', \
+                 current_setting('hba_file')); end $$";
+    client.batch_execute(write).await.unwrap();
+    client.batch_execute("select pg_reload_conf()").await.unwrap();
+    let with = |words: &str| server.url().replace("lockspace@", words);
+    // The server has read its new rules when it refuses whom it let in.
+    let refuses = async {
+        while tokio_postgres::connect(&server.url(), NoTls).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(refuses).await;
+    let store = PostgresStore::connect(&with("app:right%20secret@"), "test").await.unwrap();
+    assert!(!format!("{store:?}").contains("secret"));
+    let unknown = format!("{}?secret=secret", server.url());
+    for address in [with("app:wrong%20secret@"), "nonsense://:secret@host".into(), unknown] {
+        let error = PostgresStore::connect(&address, "test").await.unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn durability_is_what_the_server_is_set_to() {
+    for (settings, durable) in [
+        (&[][..], true),
+        (&["synchronous_commit=local"], true),
+        (&["synchronous_commit=off"], false),
+        (&["fsync=off"], false),
+    ] {
+        let Some(server) = Postgres::start_with(settings) else { return };
+        assert_eq!(connect(&server).await.capabilities().durable, durable, "{settings:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_at_the_commit_is_not_done() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let trap =
+        "create function trap() returns trigger language plpgsql as 'begin raise ''no''; end';
+                create constraint trigger trap after insert on lockspace.rows
+                deferrable initially deferred for each row execute function trap()";
+    sql(&server, trap).await;
+    let outcome = store.swap("lock/a", None, Some(b"a")).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+/// A client in a transaction that holds up all swaps of the namespace.
+async fn blocker(server: &Server, store: &PostgresStore) -> tokio_postgres::Client {
+    swapped(store, "lock/first", None, b"a").await;
+    let client = raw(server).await;
+    client.batch_execute("begin; update lockspace.namespaces set last = last").await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn a_swap_that_the_server_cancels_is_not_done() {
+    let Some(server) = Postgres::start() else { return };
+    let address = format!("{}?options=-c%20statement_timeout%3D200", server.url());
+    let store = PostgresStore::connect(&address, "test").await.unwrap();
+    let blocker = blocker(&server, &store).await;
+    let outcome = soon(store.swap("lock/a", None, Some(b"a"))).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    blocker.batch_execute("rollback").await.unwrap();
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_swap_whose_connection_is_terminated_is_unknown() {
+    let Some(server) = Postgres::start() else { return };
+    let store = Arc::new(connect(&server).await);
+    let blocker = blocker(&server, &store).await;
+    let its = Arc::clone(&store);
+    let swap = tokio::spawn(async move { its.swap("lock/a", None, Some(b"a")).await });
+    let terminate = "select pg_terminate_backend(pid) from pg_stat_activity \
+                     where application_name = 'lockspace' and wait_event_type = 'Lock'";
+    let client = raw(&server).await;
+    let terminated = async {
+        while client.query(terminate, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(terminated).await;
+    let outcome = soon(swap).await.unwrap();
+    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
+    blocker.batch_execute("rollback").await.unwrap();
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_replica_is_refused() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    // From its next start on the server is a replica: of nobody, but that makes no difference here.
+    let write = "do $$ begin execute format('copy (select 1) to %L', \
+                 current_setting('data_directory') || '/standby.signal'); end $$";
+    sql(&server, write).await;
+    server.stop();
+    server.restart();
+    let _ = store.load("lock/a").await; // Finds the connection dead.
+    for outcome in [store.load("lock/a").await.err(), store.scan("lock/").await.err()] {
+        let outcome = outcome.expect("a replica shows nothing");
+        let cause = std::error::Error::source(&outcome).unwrap().to_string();
+        assert!(cause.contains("replica"), "{outcome:?}");
+    }
+    let outcome = store.swap("lock/a", Some(version), Some(b"b")).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+}
+
+/// Many who each count up a row so many times, at the same time. Swaps that were not done are tried again.
+async fn count_up(stores: Vec<PostgresStore>, turns: u64) {
+    let meant: Vec<_> = (1..=turns * stores.len() as u64).collect();
+    let mut running = Vec::new();
+    for store in stores {
+        running.push(tokio::spawn(async move {
+            let mut done = Vec::new();
+            while (done.len() as u64) < turns {
+                let row = store.load("lock/count").await.unwrap();
+                let (old, count) = match row {
+                    Some((old, bytes)) => (Some(old), String::from_utf8(bytes).unwrap()),
+                    None => (None, "0".into()),
+                };
+                let next: u64 = count.parse::<u64>().unwrap() + 1;
+                let new = next.to_string();
+                match store.swap("lock/count", old, Some(new.as_bytes())).await {
+                    Ok(Swap::Swapped(version)) => done.push((next, version)),
+                    Ok(Swap::Conflict) | Err(StoreError::NotDone(_)) => {}
+                    Err(unknown) => panic!("{unknown:?}"),
+                }
+            }
+            done
+        }));
+    }
+    let mut all = Vec::new();
+    for task in running {
+        all.extend(soon(task).await.unwrap());
+    }
+    all.sort_unstable();
+    assert_eq!(all.iter().map(|(count, _)| *count).collect::<Vec<_>>(), meant);
+    assert!(all.windows(2).all(|pair| pair[0].1 < pair[1].1), "versions follow the swaps");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_swap_a_version_one_does_at_every_isolation() {
+    for level in ["read committed", "repeatable read", "serializable"] {
+        let setting = format!("default_transaction_isolation={level}");
+        let Some(server) = Postgres::start_with(&[&setting]) else { return };
+        let mut stores = Vec::new();
+        for _ in 0..6 {
+            stores.push(connect(&server).await);
+        }
+        count_up(stores, 15).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_through_a_pooler_in_transaction_mode() {
+    let Some(server) = Postgres::start() else { return };
+    let Some(pooler) = PgBouncer::before(&server) else { return };
+    let mut stores = Vec::new();
+    for _ in 0..6 {
+        let builder = PostgresStore::builder().namespace("test").hints(false);
+        let store = builder.connect(&pooler.url()).await.unwrap();
+        assert!(!store.capabilities().hints);
+        stores.push(store);
+    }
+    count_up(stores, 25).await;
+    let client = raw(&server).await;
+    let connections = "select from pg_stat_activity where application_name = 'lockspace'";
+    assert!(client.query(connections, &[]).await.unwrap().len() <= PgBouncer::CONNECTIONS);
+}

@@ -22,6 +22,7 @@
 //! It runs on Linux.
 
 mod etcd;
+mod pgbouncer;
 mod postgres;
 mod program;
 mod proxy;
@@ -29,6 +30,7 @@ mod redis;
 mod server;
 
 pub use etcd::Etcd;
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use redis::Redis;

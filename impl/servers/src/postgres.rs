@@ -1,13 +1,14 @@
 //! PostgreSQL.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::process::geteuid;
+use tempfile::TempDir;
 
 use crate::program::installed;
 use crate::server::{Kind, Server, answer, folder};
@@ -33,13 +34,33 @@ impl Postgres {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_with(settings: &[&str]) -> Option<Server> {
-        let (program, initdb) = (installed("postgres")?, installed("initdb")?);
+        let settings = settings.iter().map(ToString::to_string).collect();
+        Self::start_in(folder("postgres"), settings)
+    }
+
+    /// A PostgreSQL that offers TLS with this certificate and its key, both in PEM.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_certificate(certificate: &str, key: &str) -> Option<Server> {
         let folder = folder("postgres");
-        if let Some((user, group)) = not_root() {
-            chown(folder.path(), Some(user), Some(group)).expect("root may give folders away");
+        let mut settings = vec!["ssl=on".to_owned()];
+        for (setting, pem) in [("ssl_cert_file", certificate), ("ssl_key_file", key)] {
+            let path = folder.path().join(setting);
+            fs::write(&path, pem).expect("a file can be made");
+            // The server insists that nobody else can read its key.
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is our file");
+            give_away(&path);
+            settings.push(format!("{setting}={}", path.display()));
         }
+        Self::start_in(folder, settings)
+    }
+
+    fn start_in(folder: TempDir, settings: Vec<String>) -> Option<Server> {
+        let (program, initdb) = (installed("postgres")?, installed("initdb")?);
+        give_away(folder.path());
         initialise(&initdb, folder.path());
-        let settings: Vec<_> = settings.iter().map(ToString::to_string).collect();
         let command = move |folder: &Path, port: u16| {
             let mut command = in_folder(&program, folder);
             command.arg("-D").arg(folder.join("data")).arg("-p").arg(port.to_string());
@@ -62,8 +83,15 @@ fn initialise(initdb: &Path, folder: &Path) {
     assert!(done.status.success(), "initdb failed: {}", String::from_utf8_lossy(&done.stderr));
 }
 
+/// Gives a path to whom the server runs as.
+pub(crate) fn give_away(path: &Path) {
+    if let Some((user, group)) = not_root() {
+        chown(path, Some(user), Some(group)).expect("root may give away what it made");
+    }
+}
+
 /// The program, run in the folder, and by nobody if we are root: PostgreSQL does not run as root.
-fn in_folder(program: &Path, folder: &Path) -> Command {
+pub(crate) fn in_folder(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).env("LC_ALL", "C");
     if let Some((user, group)) = not_root() {
@@ -84,7 +112,7 @@ fn not_root() -> Option<(u32, u32)> {
 }
 
 /// Whether it takes clients. While it recovers from a crash it answers as well, but with an error.
-fn answers(address: SocketAddr) -> bool {
+pub(crate) fn answers(address: SocketAddr) -> bool {
     let mut hello = Vec::from(196_608_u32.to_be_bytes());
     hello.extend(b"user\0lockspace\0database\0postgres\0\0");
     let length = u32::try_from(hello.len() + 4).expect("it is short");
