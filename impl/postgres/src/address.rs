@@ -36,7 +36,7 @@ impl Address {
         heard: impl Fn(AsyncMessage) + Send + 'static,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<(Client, Task), Error> {
-        let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
+        let (client, mut connection) = self.config.connect(Tls::clone(&self.tls)).await?;
         let task = tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
                 heard(message);

@@ -484,3 +484,12 @@ async fn calls_go_through_a_pooler_in_transaction_mode() {
     let connections = "select from pg_stat_activity where application_name = 'lockspace'";
     assert!(client.query(connections, &[]).await.unwrap().len() <= PgBouncer::CONNECTIONS);
 }
+
+#[cfg(not(feature = "tls"))]
+#[tokio::test]
+async fn who_asks_for_tls_is_refused_where_there_is_none() {
+    let Some(server) = Postgres::start() else { return };
+    let address = format!("{}?sslmode=require", server.url());
+    let refused = PostgresStore::connect(&address, "test").await.unwrap_err();
+    assert!(matches!(refused, ConnectError::Server(_)), "{refused:?}");
+}
