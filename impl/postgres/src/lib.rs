@@ -20,9 +20,9 @@
 //! | Setting | Why |
 //! |---|---|
 //! | `fsync = on`, `synchronous_commit` not `off` | swaps that were answered survive a crash |
-//! | `default_transaction_isolation = read committed` | under a stricter one, swaps at the same time fail (as not done) |
+//! | `default_transaction_isolation = read committed` | under a stricter one, simultaneous swaps fail (as not done) |
 //!
-//! All but the second are PostgreSQL's defaults. Whether each swap is on disk before it is answered is asked when
+//! All are PostgreSQL's defaults. Whether each swap is on disk before it is answered is asked when
 //! connecting, and is what [`durable`](Capabilities::durable) says. Transactions that stay open for hours
 //! anywhere in the database keep old versions of the rows from being cleared away, and slow swaps down.
 //!
@@ -51,16 +51,17 @@
 //! the row. So versions increase in the order in which swaps take effect, and swaps of one namespace are done
 //! one after the other: as many a second as the server can commit one by one.
 //!
-//! *Data that are lost* (a dropped schema, a restored copy, a crash without `fsync`) are a loss that S1 does not
-//! outlive: a name may be granted again while its holder does not know yet. Each session whose row is gone
-//! finds so at its next keep-alive, and its holds are lost. S2 does outlive it: a version is never smaller
-//! than the server's clock in microseconds, so tokens go on upwards, as long as that clock does and there
-//! were fewer than a million swaps a second.
+//! *Data that are lost* (a dropped schema, a restored copy, a crash without `fsync`) are a loss that S1
+//! does not outlive: a name may be granted again while its holder does not know yet. Each session whose
+//! row is gone finds so at its next keep-alive, and its holds are lost. S2 does outlive it: a version
+//! is never smaller than the server's clock in microseconds, so tokens go on upwards, as long as that
+//! clock does and there were fewer than a million swaps a second.
 //!
-//! *Failover is not promised.* A replica that is not synchronous may lack the last swaps when it takes over,
-//! and a lock that was granted may be granted again. Tokens go on upwards there as well, if the clocks of the two
-//! servers differ by less than the takeover takes. With synchronous replication the server promises more
-//! than is tested here, so [`survives_failover`](Capabilities::survives_failover) is not claimed.
+//! *Failover is not promised.* A replica that is not synchronous may lack the last swaps when it takes
+//! over, and a lock that was granted may be granted again. Tokens go on upwards there as well, if the
+//! clocks of the two servers differ by less than the takeover takes. With synchronous replication the
+//! server promises more than is tested here, so [`survives_failover`](Capabilities::survives_failover)
+//! is not claimed.
 //!
 //! # Connections
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, so a
@@ -76,12 +77,12 @@
 //! too: waiting processes then look at intervals.
 //!
 //! # TLS
-//! As `sslmode` in the address says: `disable`; `prefer`, the default; `require`; or `verify-full`, which
-//! is the same as `require` here. An encrypted connection is always verified: the certificate must be for
-//! the host in the address, and be signed by an authority that this machine trusts (`SSL_CERT_FILE` may
-//! name others) or that was given to [`Builder::trust`]. With `prefer` only a server that offers no TLS is
-//! spoken to in the clear; one with a certificate that does not do is refused. All of it is behind the feature
-//! `tls`, which is on by default.
+//! As `sslmode` in the address says: `disable`; `prefer`, the default; `require`; or `verify-full`,
+//! which is the same as `require` here. An encrypted connection is always verified: the certificate
+//! must be for the host in the address, and be signed by an authority that this machine trusts
+//! (`SSL_CERT_FILE` may name others) or that was given to [`Builder::trust`]. With `prefer` only a
+//! server that offers no TLS is spoken to in the clear; one with a certificate that does not do is
+//! refused. All of it is behind the feature `tls`, which is on by default.
 
 mod address;
 mod error;
