@@ -20,7 +20,7 @@
 //! | Setting | Why |
 //! |---|---|
 //! | `fsync = on`, `synchronous_commit` not `off` | swaps that were answered survive a crash |
-//! | `default_transaction_isolation = read committed` | under a stricter one, simultaneous swaps fail (as not done) |
+//! | `default_transaction_isolation = read committed` | else simultaneous swaps fail (as not done) |
 //!
 //! All are PostgreSQL's defaults. Whether each swap is on disk before it is answered is asked when
 //! connecting, and is what [`durable`](Capabilities::durable) says. Transactions that stay open for hours
