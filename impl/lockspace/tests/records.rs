@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lockspace::store::Key;
 use lockspace::store::record::{Claim, Record, RecordError, SessionId, SessionRecord};
+use lockspace::store::{Key, Version};
 use lockspace::{FencingToken, LockName};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -17,7 +17,7 @@ fn records() -> impl Strategy<Value = Record> {
         let claim = |(session, number)| Claim { session: SessionId(session), number };
         claims.into_iter().map(claim).collect::<Vec<_>>()
     });
-    (line, option::of(any::<u64>())).prop_map(|(mut line, token)| Record {
+    (line, option::of(0..=Version::MAX.0)).prop_map(|(mut line, token)| Record {
         holder: line.remove(0),
         token: token.map(FencingToken),
         queue: line,
@@ -94,6 +94,7 @@ fn what_is_wrong_with_a_row_is_told() {
         format!("lockspace-lock/1 holder={ANN}.1 token=01 queue="),
         format!("lockspace-lock/1 holder={ANN}.1 token= queue=,"),
         format!("lockspace-lock/1 holder={ANN}.1 token= queue= "),
+        format!("lockspace-lock/1 holder={ANN}.1 token={} queue=", Version::MAX.0 + 1),
         "lockspace-lock/1 holder=1.1 token= queue=".into(),
     ] {
         assert_eq!(read(damaged.clone()), RecordError::Damaged, "{damaged}");
