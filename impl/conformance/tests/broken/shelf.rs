@@ -41,8 +41,10 @@ struct Server {
     /// What stale loads see, and what is left after a kill that loses writes.
     copy: Rows,
     swaps: u64,
-    /// How many calls are still to fail: every other one before it has its effect.
+    /// How many calls are still to fail.
     failing: u32,
+    /// How many swaps have failed.
+    failed: u32,
 }
 
 /// A connection to the shelf.
@@ -67,13 +69,22 @@ impl Shelf {
         self.server.lock().unwrap()
     }
 
-    fn fails(&self) -> Fails {
+    fn fails(&self) -> bool {
         let mut server = self.server();
-        if server.failing == 0 {
+        let fails = server.failing > 0;
+        server.failing -= u32::from(fails);
+        fails
+    }
+
+    /// Every other swap that fails does so after its effect. Loads are not counted: clients that load and
+    /// swap in step would have all their swaps on one side.
+    fn swap_fails(&self) -> Fails {
+        if !self.fails() {
             return Fails::Not;
         }
-        server.failing -= 1;
-        if server.failing.is_multiple_of(2) { Fails::Before } else { Fails::After }
+        let mut server = self.server();
+        server.failed += 1;
+        if server.failed.is_multiple_of(2) { Fails::After } else { Fails::Before }
     }
 
     /// The network, and a place that a call needs. A call that is dropped gives it back; nearly always.
@@ -147,7 +158,7 @@ impl Server {
 impl Store for Shelf {
     async fn load(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
         self.travel().await;
-        if self.fails() != Fails::Not {
+        if self.fails() {
             return Err(StoreError::NotDone("cut off".into()));
         }
         let server = self.server();
@@ -163,7 +174,7 @@ impl Store for Shelf {
         new: Option<&[u8]>,
     ) -> Result<Swap, StoreError> {
         self.travel().await;
-        let fails = self.fails();
+        let fails = self.swap_fails();
         if fails == Fails::Before {
             return Err(StoreError::NotDone("cut off".into()));
         }
