@@ -1,16 +1,30 @@
-//! etcd, a cluster of one.
+//! etcd, alone or as a cluster.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use crate::program::installed;
-use crate::server::{Kind, Server, answer, folder};
+use crate::server::{Kind, Server, answer, folder, free_address};
 
 /// Starts etcd servers.
 pub struct Etcd;
 
+/// Who may speak to a server, and how it proves who it is. All in PEM.
+#[derive(Clone, Copy)]
+pub struct Certificates<'a> {
+    /// The server's certificate.
+    pub certificate: &'a str,
+    /// Its key.
+    pub key: &'a str,
+    /// By which authority clients' certificates must be signed, if they need any.
+    pub clients: Option<&'a str>,
+}
+
 impl Etcd {
-    /// An etcd as it is by itself.
+    /// An etcd as it is by itself: a cluster of one.
     ///
     /// None if `etcd` is not installed.
     ///
@@ -27,23 +41,91 @@ impl Etcd {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_with(flags: &[&str]) -> Option<Server> {
-        let program = installed("etcd")?;
-        let flags: Vec<_> = flags.iter().map(ToString::to_string).collect();
-        let command = move |folder: &Path, port: u16| {
-            let mut command = Command::new(&program);
-            let clients = format!("http://127.0.0.1:{port}");
-            // It has no peers, so they need no port: a socket in its folder does.
-            let peers = "unix://localhost:2380";
-            command.current_dir(folder).arg("--data-dir").arg(folder.join("data"));
-            command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
-            command.args(["--listen-peer-urls", peers, "--logger", "zap"]).args(&flags);
-            command
-        };
-        let answers = |address| {
-            let question = b"GET /health HTTP/1.0\r\n\r\n";
-            answer(address, question).is_some_and(|said| said.contains("\"health\":\"true\""))
-        };
-        let kind = Kind { command: Box::new(command), answers, url: "http://ADDRESS" };
-        Some(Server::start(folder("etcd"), kind))
+        // It has no peers, so they need no port: a socket in its folder does.
+        let alone = ["--listen-peer-urls".to_owned(), "unix://localhost:2380".to_owned()];
+        let flags = flags.iter().map(ToString::to_string).chain(alone).collect();
+        run(folder("etcd"), "http", flags)
     }
+
+    /// An etcd that is spoken to by TLS only.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_certificates(certificates: Certificates<'_>) -> Option<Server> {
+        let folder = folder("etcd");
+        let mut flags = vec!["--listen-peer-urls".to_owned(), "unix://localhost:2380".to_owned()];
+        let Certificates { certificate, key, clients } = certificates;
+        let pems = [
+            ("--cert-file", Some(certificate)),
+            ("--key-file", Some(key)),
+            ("--trusted-ca-file", clients),
+        ];
+        for (flag, pem) in pems {
+            let Some(pem) = pem else { continue };
+            let path = folder.path().join(flag.trim_start_matches('-'));
+            fs::write(&path, pem).expect("a file can be made");
+            flags.extend([flag.to_owned(), path.display().to_string()]);
+        }
+        if clients.is_some() {
+            flags.push("--client-cert-auth".to_owned());
+        }
+        run(folder, "https", flags)
+    }
+
+    /// The servers of a cluster of so many.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn cluster(servers: usize) -> Option<Vec<Server>> {
+        let peers: Vec<_> = (0..servers).map(|_| format!("http://{}", free_address())).collect();
+        let names = peers.iter().enumerate().map(|(number, peer)| format!("m{number}={peer}"));
+        let all = names.collect::<Vec<_>>().join(",");
+        let member = |number: usize, peer: &str| {
+            let flags = [
+                ["--name", &format!("m{number}")],
+                ["--listen-peer-urls", peer],
+                ["--initial-advertise-peer-urls", peer],
+                ["--initial-cluster", &all],
+            ];
+            run(
+                folder("etcd"),
+                "http",
+                flags.as_flattened().iter().map(ToString::to_string).collect(),
+            )
+        };
+        // Each answers only when most of them run.
+        thread::scope(|scope| {
+            let starting = peers.iter().enumerate();
+            let starting = starting.map(|(number, peer)| scope.spawn(move || member(number, peer)));
+            let starting: Vec<_> = starting.collect();
+            starting.into_iter().map(|member| member.join().expect("it starts")).collect()
+        })
+    }
+}
+
+fn run(folder: tempfile::TempDir, scheme: &'static str, flags: Vec<String>) -> Option<Server> {
+    let program = installed("etcd")?;
+    let command = move |folder: &Path, port: u16| {
+        let mut command = Command::new(&program);
+        let clients = format!("{scheme}://127.0.0.1:{port}");
+        command.current_dir(folder).arg("--data-dir").arg(folder.join("data"));
+        command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
+        command.args(["--logger", "zap"]).args(&flags);
+        command
+    };
+    let answers = if scheme == "https" { answers_to_no_tls } else { answers };
+    let url = if scheme == "https" { "etcds://ADDRESS" } else { "etcd://ADDRESS" };
+    Some(Server::start(folder, Kind { command: Box::new(command), answers, url }))
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let question = b"GET /health HTTP/1.0\r\n\r\n";
+    answer(address, question).is_some_and(|said| said.contains("\"health\":\"true\""))
+}
+
+/// As long as a record's header, and none: one that runs ends the connection, one that does not yet waits.
+fn answers_to_no_tls(address: SocketAddr) -> bool {
+    answer(address, b"hello").is_some()
 }

@@ -29,7 +29,7 @@ mod proxy;
 mod redis;
 mod server;
 
-pub use etcd::Etcd;
+pub use etcd::{Certificates, Etcd};
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use proxy::Proxy;

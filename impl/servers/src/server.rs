@@ -251,7 +251,7 @@ fn child_of(parent: Pid, stat: &str) -> Option<Pid> {
 
 /// A port where nobody listens, outside of the range that the system gives to whoever connects: there it
 /// could be taken while the server is down.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let random = || RandomState::new().build_hasher().finish();
     loop {
