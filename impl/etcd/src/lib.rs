@@ -241,7 +241,8 @@ impl EtcdStore {
         }
     }
 
-    /// A swap, if there is a marker, or if there is none, and then makes it. What is not done shows the marker.
+    /// A swap, if there is a marker, or if there is none, and then makes it. What is not done shows the
+    /// marker.
     async fn swap_if(&self, marked: bool, change: &Change) -> Result<TxnResponse, StoreError> {
         let Change { key, revision, write } = change;
         let value = format!("{MARKER}{FORMAT}").into_bytes();
