@@ -357,7 +357,7 @@ impl Store for PostgresStore {
         // What was swapped before we listened is not told any more.
         match self.load(key).await {
             Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.come().await,
+            _ => hint.await,
         }
     }
 

@@ -10,6 +10,9 @@ pub enum ConnectError {
     /// The address is none that the driver understands. It is not repeated here: it may hold a password.
     #[error("the address of the server cannot be understood")]
     Address(#[source] RedisError),
+    /// A certificate that was to be trusted or shown, or its key, cannot be read.
+    #[error("a certificate that is to be trusted or shown, or its key, cannot be read")]
+    Certificate,
     /// The server does not answer, or does not let us in.
     #[error("the server cannot be used")]
     Server(#[source] StoreError),

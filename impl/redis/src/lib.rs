@@ -14,8 +14,8 @@
 //! ```
 //!
 //! # The server
-//! One primary, reached directly and without TLS: Redis 5 or later, or Valkey. Tested with Redis 7.0 only.
-//! The tests kill the server's process; what a power loss leaves is the server's word.
+//! One primary, reached directly: Redis 5 or later, or Valkey. Tested with Redis 7.0 only. The tests
+//! kill the server's process; what a power loss leaves is the server's word.
 //!
 //! | Setting | Why |
 //! |---|---|
@@ -28,38 +28,47 @@
 //! [`durable`](Capabilities::durable) says; a server that does not let us ask is taken not to.
 //!
 //! # What stands in it
-//! One key for each namespace, `lockspace:{NAMESPACE}`, a hash: a field for each row (`VERSION BYTES`), and
-//! under the empty name a marker with the format and the last version. One key lies in one slot, and one
-//! ACL pattern grants it: `~lockspace:* &lockspace:*`, with `EVALSHA`, `SCRIPT|LOAD`, `HGET`, `HSET`,
-//! `HDEL`, `HGETALL`, `EXISTS`, `TIME`, `PUBLISH` and `SUBSCRIBE`. The marker stays when everything is
-//! released. A key of something else, or of another format, is refused and left as it is.
+//! One key for each namespace, `lockspace:{NAMESPACE}`, a hash: a field for each row (`VERSION BYTES`),
+//! and under the empty name a marker with the format and the last version. One key lies in one slot, and
+//! one ACL pattern grants it: `~lockspace:* &lockspace:*`, with `EVALSHA`, `SCRIPT|LOAD`, `HGET`,
+//! `HSET`, `HDEL`, `HGETALL`, `EXISTS`, `TIME`, `PUBLISH` and `SUBSCRIBE`. The marker stays when
+//! everything is released. A key of something else, or of another format, is refused and left as it is.
 //!
 //! # What is promised
 //! The contract of [`Store`], and so S1 to S9 of the protocol over a store, as long as the server keeps
 //! what it has answered. Swaps are scripts, which Redis runs one after the other; the version is drawn
 //! inside.
 //!
-//! *Data that are lost* (`FLUSHALL`, an eviction, a restart without `appendonly`) are lost with all rows of
-//! the namespace at once, those of the sessions too. Each session finds its row gone at its next
+//! *Data that are lost* (`FLUSHALL`, an eviction, a restart without `appendonly`) are lost with all rows
+//! of the namespace at once, those of the sessions too. Each session finds its row gone at its next
 //! keep-alive, and its holds are lost. Until then another session may hold the same name: S1 does not
 //! hold over a loss of data. S2 does: a version is never smaller than the server's clock in
-//! microseconds, so tokens go on upwards, as long as that clock does and there were fewer than a
-//! million swaps a second.
+//! microseconds, so tokens go on upwards, as long as that clock does and there were fewer than a million
+//! swaps a second.
 //!
 //! *Failover is not promised.* Replication is asynchronous: a replica that takes over may lack the last
 //! swaps, and a lock that was granted may be granted again. Tokens go on upwards there as well, if the
 //! clocks of the two servers differ by less than the takeover takes. Sentinel and Cluster redirections
 //! are not followed.
 //!
+//! # Encryption
+//! An address that begins with `rediss://` encrypts. The server's certificate must be for the host in
+//! the address, and be signed by an authority that this machine trusts (`SSL_CERT_FILE` may name others)
+//! or that was given to [`Builder::trust_only`]. [`Builder::identity`] shows the server a certificate of
+//! ours. There is no way not to verify. All of it is behind the feature `tls`, which is on by default;
+//! without it, such an address is refused. If the program has not chosen a provider of cryptography for
+//! rustls, connecting so makes it [ring](https://docs.rs/ring).
+//!
 //! # Connections
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, so a
-//! server that comes back is found by the next call. Nothing is ever sent twice. A call that is dropped or
-//! fails gives up its connection. A call that gets no answer ends by itself after the
-//! [answer limit](Builder::answer_limit).
+//! server that comes back is found by the next call. Nothing is ever sent twice. A call that is dropped
+//! or fails gives up its connection. A call that gets no answer ends by itself after the [answer
+//! limit](Builder::answer_limit).
 
 mod error;
 mod hints;
 mod line;
+mod tls;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -67,12 +76,13 @@ use std::future::pending;
 use std::time::Duration;
 
 use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
-use redis::{AsyncConnectionConfig, Client, Script, cmd};
+use redis::{Script, cmd};
 
 pub use error::ConnectError;
 use error::Failure;
 use hints::Hints;
 use line::Line;
+use tls::Certificates;
 
 /// What the marker of a namespace begins with.
 const FORMAT: &str = "lockspace-redis/1";
@@ -95,6 +105,7 @@ const MARKER: &str = "";
 pub struct Builder {
     namespace: String,
     answer_limit: Duration,
+    certificates: Certificates,
 }
 
 impl Builder {
@@ -113,7 +124,24 @@ impl Builder {
         self
     }
 
-    /// Connects to the server at this address: `redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE]`.
+    /// Trusts these authorities, and no more those that the machine trusts: certificates in PEM. For
+    /// addresses that begin with `rediss://`.
+    #[must_use]
+    pub fn trust_only(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        self.certificates.trusted = Some(certificates.into());
+        self
+    }
+
+    /// Shows the server this certificate, which the key is for; both in PEM. For addresses that begin with
+    /// `rediss://`.
+    #[must_use]
+    pub fn identity(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.certificates.identity = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// Connects to the server at this address: `redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE]`, or
+    /// `rediss://…` for an encrypted connection.
     ///
     /// # Errors
     /// [`ConnectError`]. The server is then as it was.
@@ -121,13 +149,10 @@ impl Builder {
     /// # Cancel safety
     /// If the future is dropped, the connection is closed.
     pub async fn connect(self, address: &str) -> Result<RedisStore, ConnectError> {
-        let client = Client::open(address).map_err(ConnectError::Address)?;
-        let limit = Some(self.answer_limit);
-        let config = AsyncConnectionConfig::new();
-        let config = config.set_connection_timeout(limit).set_response_timeout(limit);
+        let client = self.certificates.client(address)?;
         let mut store = RedisStore {
             hash: format!("lockspace:{{{}}}", self.namespace),
-            line: Line::new(client, config),
+            line: Line::new(client, self.answer_limit),
             swap: Script::new(include_str!("swap.lua")),
             hints: Hints::default(),
             durable: false,
@@ -165,19 +190,22 @@ impl RedisStore {
     /// With other settings than the defaults.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder { namespace: "default".into(), answer_limit: Duration::from_secs(5) }
+        Builder {
+            namespace: "default".into(),
+            answer_limit: Duration::from_secs(5),
+            certificates: Certificates::default(),
+        }
     }
 
     async fn field(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut call = self.line.take().await?;
-        let answer = cmd("HGET").arg(&self.hash).arg(name).query_async(&mut call.connection).await;
-        call.end(answer)
+        self.line.ask(cmd("HGET").arg(&self.hash).arg(name)).await
     }
 
     /// Whether the namespace is ours, or there is none yet.
     async fn check_format(&self) -> Result<(), ConnectError> {
         // The key first: whoever makes it meanwhile makes the marker with it.
-        if !self.exists().await.map_err(ConnectError::Server)? {
+        let exists = self.line.ask(cmd("EXISTS").arg(&self.hash)).await;
+        if !exists.map_err(ConnectError::Server)? {
             return Ok(());
         }
         let marker = self.field(MARKER).await.map_err(wrong_type)?.unwrap_or_default();
@@ -188,22 +216,14 @@ impl RedisStore {
         }
     }
 
-    async fn exists(&self) -> Result<bool, StoreError> {
-        let mut call = self.line.take().await?;
-        let answer = cmd("EXISTS").arg(&self.hash).query_async(&mut call.connection).await;
-        call.end(answer)
-    }
-
     /// Whether the server writes each swap to its disk before it answers. One that does not say does not.
     async fn is_durable(&self) -> bool {
         self.is_set("appendonly", "yes").await && self.is_set("appendfsync", "always").await
     }
 
     async fn is_set(&self, setting: &str, value: &str) -> bool {
-        let Ok(mut call) = self.line.take().await else { return false };
-        let mut ask = cmd("CONFIG");
-        let answer = ask.arg("GET").arg(setting).query_async(&mut call.connection).await;
-        let settings: Result<HashMap<String, String>, _> = call.end(answer);
+        let settings: Result<HashMap<String, String>, _> =
+            self.line.ask(cmd("CONFIG").arg("GET").arg(setting)).await;
         settings.is_ok_and(|settings| settings.get(setting).is_some_and(|is| is == value))
     }
 }
@@ -238,23 +258,18 @@ impl Store for RedisStore {
         expected: Option<Version>,
         new: Option<&[u8]>,
     ) -> Result<Swap, StoreError> {
-        let mut call = self.line.take().await?;
         let mut swap = self.swap.key(&self.hash);
         swap.arg(key).arg(expected.map_or_else(String::new, |version| version.to_string()));
         swap.arg(FORMAT);
         if let Some(new) = new {
             swap.arg(new);
         }
-        // A server that does not know the script says so, has then done nothing, and is given it.
-        let answer = swap.invoke_async(&mut call.connection).await;
-        let drawn: Option<u64> = call.end(answer)?;
+        let drawn: Option<u64> = self.line.run(&swap).await?;
         Ok(drawn.map_or(Swap::Conflict, |version| Swap::Swapped(Version(version))))
     }
 
     async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
-        let mut call = self.line.take().await?;
-        let answer = cmd("HGETALL").arg(&self.hash).query_async(&mut call.connection).await;
-        let fields: Vec<(String, Vec<u8>)> = call.end(answer)?;
+        let fields: Vec<(String, Vec<u8>)> = self.line.ask(cmd("HGETALL").arg(&self.hash)).await?;
         let ours = |(key, _): &(String, Vec<u8>)| key != MARKER && key.starts_with(prefix);
         let rows = fields.into_iter().filter(ours).map(|(key, field)| {
             let (version, bytes) = row(&field)?;
@@ -264,7 +279,7 @@ impl Store for RedisStore {
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
-        if self.hints.listen(self.line.client(), &self.hash).await.is_err() {
+        if self.hints.listen(&self.line, &self.hash).await.is_err() {
             // No hint can come. An error would have the caller look again and again.
             return pending().await;
         }
@@ -272,7 +287,7 @@ impl Store for RedisStore {
         // What was swapped before we listened is not told any more.
         match self.load(key).await {
             Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.come().await,
+            _ => hint.await,
         }
     }
 

@@ -1,27 +1,16 @@
 //! etcd, alone or as a cluster.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use crate::certificates::Certificates;
 use crate::program::installed;
-use crate::server::{Kind, Server, answer, folder, free_address};
+use crate::server::{Kind, Server, answer, answers_to_no_tls, folder, free_address};
 
 /// Starts etcd servers.
 pub struct Etcd;
-
-/// Who may speak to a server, and how it proves who it is. All in PEM.
-#[derive(Clone, Copy)]
-pub struct Certificates<'a> {
-    /// The server's certificate.
-    pub certificate: &'a str,
-    /// Its key.
-    pub key: &'a str,
-    /// By which authority clients' certificates must be signed, if they need any.
-    pub clients: Option<&'a str>,
-}
 
 impl Etcd {
     /// An etcd as it is by itself: a cluster of one.
@@ -55,20 +44,11 @@ impl Etcd {
     pub fn start_with_certificates(certificates: Certificates<'_>) -> Option<Server> {
         let folder = folder("etcd");
         let mut flags = vec!["--listen-peer-urls".to_owned(), "unix://localhost:2380".to_owned()];
-        let Certificates { certificate, key, clients } = certificates;
-        let pems = [
-            ("--cert-file", Some(certificate)),
-            ("--key-file", Some(key)),
-            ("--trusted-ca-file", clients),
-        ];
-        for (flag, pem) in pems {
-            let Some(pem) = pem else { continue };
-            let path = folder.path().join(flag.trim_start_matches('-'));
-            fs::write(&path, pem).expect("a file can be made");
-            flags.extend([flag.to_owned(), path.display().to_string()]);
-        }
-        if clients.is_some() {
-            flags.push("--client-cert-auth".to_owned());
+        let [certificate, key, clients] = certificates.write(folder.path());
+        flags.extend(["--cert-file".to_owned(), certificate, "--key-file".to_owned(), key]);
+        if certificates.clients.is_some() {
+            flags.extend(["--client-cert-auth", "--trusted-ca-file"].map(str::to_owned));
+            flags.push(clients);
         }
         run(folder, "https", flags)
     }
@@ -123,9 +103,4 @@ fn run(folder: tempfile::TempDir, scheme: &'static str, flags: Vec<String>) -> O
 fn answers(address: SocketAddr) -> bool {
     let question = b"GET /health HTTP/1.0\r\n\r\n";
     answer(address, question).is_some_and(|said| said.contains("\"health\":\"true\""))
-}
-
-/// As long as a record's header, and none: one that runs ends the connection, one that does not yet waits.
-fn answers_to_no_tls(address: SocketAddr) -> bool {
-    answer(address, b"hello").is_some()
 }

@@ -21,6 +21,7 @@
 //! What this package must not do: know anything about locks, or about the clients that talk to a server.
 //! It runs on Linux.
 
+mod certificates;
 mod etcd;
 mod pgbouncer;
 mod postgres;
@@ -29,7 +30,8 @@ mod proxy;
 mod redis;
 mod server;
 
-pub use etcd::{Certificates, Etcd};
+pub use certificates::Certificates;
+pub use etcd::Etcd;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use proxy::Proxy;

@@ -273,6 +273,12 @@ pub(crate) fn answer(address: SocketAddr, question: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes[..read]).into_owned())
 }
 
+/// Whether it is there. As long as a record's header, and none: a server that speaks TLS ends the connection,
+/// and one that does not run yet has none.
+pub(crate) fn answers_to_no_tls(address: SocketAddr) -> bool {
+    answer(address, b"hello").is_some()
+}
+
 /// A new folder in the system's place for temporary ones.
 pub(crate) fn folder(kind: &str) -> TempDir {
     let prefix = format!("lockspace-{kind}-");
