@@ -131,7 +131,7 @@ fn failures_of_its_own_have_a_status_of_their_own() {
         run(&["exec", "job", "--store", "sqlite:/no/such/folder/a", "--", "true"]),
         Some(125)
     );
-    assert_eq!(run(&["exec", "job", "--store", "redis://:x@h", "--", "true"]), Some(125));
+    assert_eq!(run(&["exec", "job", "--store", "etcd://h:x", "--", "true"]), Some(125));
     assert_eq!(run(&["exec", "job", "--ttl", "1ms", "--", "true"]), Some(125));
     assert_eq!(run(&["exec", "", "--", "true"]), Some(125));
     assert_eq!(run(&["exec", "job"]), Some(2));

@@ -225,7 +225,9 @@ fn a_name_that_is_none_is_an_error() {
 fn a_secret_in_a_store_url_is_never_printed() {
     let place = Place::new();
     for url in [
-        "redis://me:PASSWORD@cache/0",
+        "redis://me:PASSWORD@127.0.0.1:1/0",
+        "redis://me:PASS/WORD@127.0.0.1:1",
+        "rediss://me:PASSWORD@cache/0",
         "postgres://me:PASS@WORD@db/locks",
         "etcd://h?password=PASSWORD",
         "mysql://me:PASSWORD@db",

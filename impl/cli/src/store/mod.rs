@@ -2,6 +2,7 @@
 //!
 //! What this module must not do: decide anything about locks. The library does.
 
+mod opened;
 mod survey;
 mod url;
 
@@ -16,6 +17,8 @@ use lockspace::store::{Key, Store, StoreError};
 use lockspace::{LockName, NameError};
 use lockspace_sqlite::SqliteStore;
 
+use opened::Opened;
+
 pub(crate) use survey::{Claimed, Survey, survey};
 pub(crate) use url::{Place, StoreUrl, UrlError};
 
@@ -26,7 +29,8 @@ const VARIABLE: &str = "LOCKSPACE_STORE";
 /// Which store.
 #[derive(Clone, clap::Args)]
 pub(crate) struct StoreArgs {
-    /// Where the lockspace is: sqlite:PATH. Default: $LOCKSPACE_STORE, or a file in the state directory
+    /// Where the lockspace is: sqlite:PATH, postgres://…, redis://… or etcd://…. Default: $LOCKSPACE_STORE,
+    /// or a file in the state directory
     #[arg(long, value_name = "URL", value_parser = StoreUrl::new)]
     store: Option<StoreUrl>,
 }
@@ -82,11 +86,31 @@ impl StoreArgs {
     }
 
     /// Opens it.
-    pub(crate) async fn open(&self) -> Result<SqliteStore, Problem> {
+    pub(crate) async fn open(&self) -> Result<Opened, Problem> {
         let url = self.url()?;
-        let Place::Sqlite(path) = url.place().map_err(|error| Problem::Url(error, url.clone()))?;
-        let failed = |error: lockspace_sqlite::OpenError| Problem::Open(url.clone(), chain(&error));
-        SqliteStore::open(path).await.map_err(failed)
+        let failed = |error: &dyn std::error::Error| Problem::Open(url.clone(), chain(error));
+        match url.place().map_err(|error| Problem::Url(error, url.clone()))? {
+            Place::Sqlite(path) => {
+                let opened = SqliteStore::open(path).await.map(Box::new);
+                opened.map(Opened::Sqlite).map_err(|error| failed(&error))
+            }
+            #[cfg(feature = "etcd")]
+            Place::Etcd => {
+                let connected = lockspace_etcd::EtcdStore::builder().connect(url.address()).await;
+                connected.map(Box::new).map(Opened::Etcd).map_err(|error| failed(&error))
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres => {
+                let connected =
+                    lockspace_postgres::PostgresStore::builder().connect(url.address()).await;
+                connected.map(Box::new).map(Opened::Postgres).map_err(|error| failed(&error))
+            }
+            #[cfg(feature = "redis")]
+            Place::Redis => {
+                let connected = lockspace_redis::RedisStore::builder().connect(url.address()).await;
+                connected.map(Box::new).map(Opened::Redis).map_err(|error| failed(&error))
+            }
+        }
     }
 }
 

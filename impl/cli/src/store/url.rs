@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// What `--store` was given. It may hold a password, so nothing but [`place`](Self::place) sees it as it
+/// What `--store` was given. It may hold a password, so nobody but the store's own driver sees it as it
 /// is; shown are only parts that cannot be secret.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StoreUrl(String);
@@ -13,6 +13,15 @@ pub(crate) struct StoreUrl(String);
 pub(crate) enum Place {
     /// A file.
     Sqlite(PathBuf),
+    /// An etcd cluster, at [`StoreUrl::address`].
+    #[cfg(feature = "etcd")]
+    Etcd,
+    /// A PostgreSQL database, at [`StoreUrl::address`].
+    #[cfg(feature = "postgres")]
+    Postgres,
+    /// A Redis server, at [`StoreUrl::address`].
+    #[cfg(feature = "redis")]
+    Redis,
 }
 
 /// Why a URL names no store.
@@ -22,7 +31,7 @@ pub(crate) enum UrlError {
     #[error("this build has no support for {0}://")]
     Unsupported(&'static str),
     /// No kind of store.
-    #[error("this is no store: it is written sqlite:PATH")]
+    #[error("this is no store: one is written sqlite:PATH, postgres://…, redis://… or etcd://…")]
     NoStore,
     /// A kind of store, and no place.
     #[error("sqlite: is followed by the path of a file")]
@@ -53,9 +62,21 @@ impl StoreUrl {
             };
         }
         match self.server() {
+            #[cfg(feature = "etcd")]
+            Some(("etcd" | "etcds", _)) => Ok(Place::Etcd),
+            #[cfg(feature = "postgres")]
+            Some(("postgres" | "postgresql", _)) => Ok(Place::Postgres),
+            #[cfg(feature = "redis")]
+            Some(("redis" | "rediss", _)) => Ok(Place::Redis),
             Some((scheme, _)) => Err(UrlError::Unsupported(scheme)),
             None => Err(UrlError::NoStore),
         }
+    }
+
+    /// All of it, with its secrets: for the store's own driver, and for nobody else.
+    #[cfg(any(feature = "etcd", feature = "postgres", feature = "redis"))]
+    pub(super) fn address(&self) -> &str {
+        &self.0
     }
 
     /// The kind of server, and what follows it.
@@ -137,7 +158,10 @@ mod tests {
     fn a_url_names_a_store_or_says_why_not() {
         assert_eq!(url("sqlite:a.db").place(), Ok(Place::Sqlite("a.db".into())));
         assert_eq!(url("sqlite:").place(), Err(UrlError::NoPath));
-        assert_eq!(url("redis://:x@h").place(), Err(UrlError::Unsupported("redis")));
+        #[cfg(feature = "etcd")]
+        assert_eq!(url("etcd://:x@h").place(), Ok(Place::Etcd));
+        #[cfg(not(feature = "etcd"))]
+        assert_eq!(url("etcd://:x@h").place(), Err(UrlError::Unsupported("etcd")));
         assert_eq!(url("mysql://h").place(), Err(UrlError::NoStore));
     }
 

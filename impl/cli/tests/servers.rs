@@ -1,0 +1,73 @@
+//! The same over a server: `exec`, `ls` and `health` with a server of the test's own.
+#![cfg(all(feature = "etcd", feature = "postgres", feature = "redis"))]
+
+use std::process::{Command, Output, Stdio};
+
+use lockspace_servers::{Etcd, Postgres, Redis, Server};
+
+fn lockspace(url: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockspace"));
+    command.args(args).env("LOCKSPACE_STORE", url).stdin(Stdio::null());
+    command
+}
+
+fn output(url: &str, args: &[&str]) -> Output {
+    lockspace(url, args).output().expect("the binary runs")
+}
+
+/// Ten shells that write to one file, one at a time.
+fn ten_shells_share_a_name(server: &Server) {
+    let folder = tempfile::tempdir().expect("there is room");
+    let record = folder.path().join("record");
+    let script = format!("echo in >> {0}; sleep 0.02; echo out >> {0}", record.display());
+    let url = server.url();
+    let shell = || lockspace(&url, &["exec", "job", "--", "sh", "-c", &script]).spawn();
+    for mut shell in [(); 10].map(|()| shell().expect("the binary runs")) {
+        assert_eq!(shell.wait().expect("it ends").code(), Some(0));
+    }
+    let record = std::fs::read_to_string(&record).expect("they wrote");
+    assert_eq!(record, "in\nout\n".repeat(10));
+    let left = output(&url, &["ls"]);
+    assert_eq!(String::from_utf8_lossy(&left.stdout).lines().count(), 1, "nothing is left");
+}
+
+/// What is said when the server is gone: the host, and no password.
+fn its_end_is_told_without_secrets(server: &Server) {
+    assert_eq!(output(&server.url(), &["health"]).status.code(), Some(0));
+    let (scheme, rest) =
+        server.url().split_once("://").map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a URL");
+    let host = rest.rsplit('@').next().expect("there is a host");
+    server.kill();
+    let url = format!("{scheme}://me:PASSWORD@{host}");
+    for (args, status) in
+        [(&["health"][..], 2), (&["ls"], 2), (&["exec", "job", "--", "true"], 125)]
+    {
+        let output = output(&url, args);
+        let text = [&*output.stdout, &*output.stderr].concat();
+        let text = String::from_utf8(text).expect("it speaks UTF-8");
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert!(!text.contains("PASSWORD"), "{text}");
+        assert!(text.contains(&format!("{scheme}://…@127.0.0.1")), "{text}");
+    }
+}
+
+#[test]
+fn over_redis_shells_take_turns_and_its_end_is_told_without_secrets() {
+    let Some(server) = Redis::start() else { return };
+    ten_shells_share_a_name(&server);
+    its_end_is_told_without_secrets(&server);
+}
+
+#[test]
+fn over_postgres_shells_take_turns_and_its_end_is_told_without_secrets() {
+    let Some(server) = Postgres::start() else { return };
+    ten_shells_share_a_name(&server);
+    its_end_is_told_without_secrets(&server);
+}
+
+#[test]
+fn over_etcd_shells_take_turns_and_its_end_is_told_without_secrets() {
+    let Some(server) = Etcd::start() else { return };
+    ten_shells_share_a_name(&server);
+    its_end_is_told_without_secrets(&server);
+}
