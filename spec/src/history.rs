@@ -134,7 +134,7 @@ pub enum Done {
 pub enum NotDone {
     /// An acquire was refused.
     Refused(Refusal),
-    /// An acquire was turned down for a reason outside of the protocol, such as a self-wait.
+    /// An acquire was turned down for a reason outside of the protocol, such as a deadlock.
     RuledOut,
     /// There is no such hold; it is not known why.
     NotHeld,

@@ -104,6 +104,21 @@ impl WaitFor {
         self.0.iter().filter(move |(waits, _)| *waits == owner).map(|(_, holds)| *holds)
     }
 
+    /// Whether the edges lead from one owner to another; nobody is led anywhere to find itself.
+    #[must_use]
+    pub fn leads_to(&self, from: OwnerId, to: OwnerId) -> bool {
+        let mut reached = BTreeSet::from([from]);
+        loop {
+            let before = reached.len();
+            let edges = self.0.iter().filter(|(waits, _)| reached.contains(waits));
+            let onwards: BTreeSet<OwnerId> = edges.map(|(_, holds)| *holds).collect();
+            reached.extend(onwards);
+            if reached.len() == before {
+                return reached.contains(&to);
+            }
+        }
+    }
+
     /// Those who are in a cycle, or wait for somebody who is: what is left when whoever waits for
     /// nobody has been taken away, and then whoever waits for nobody else, until all who are left wait.
     #[must_use]

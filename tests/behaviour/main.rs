@@ -3,6 +3,7 @@
 //! not know: errors, threads, runtimes, sections, signals, inspection.
 
 mod blocking;
+mod deadlocks;
 mod guards;
 mod inspection;
 mod requests;
@@ -15,7 +16,14 @@ mod types;
 
 use std::time::Duration;
 
+use lockspace::LockName;
+
 /// So many milliseconds.
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
+}
+
+/// The name of this text.
+fn named(name: &str) -> LockName {
+    LockName::new(name).unwrap()
 }

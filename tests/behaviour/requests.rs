@@ -5,11 +5,7 @@ use std::time::Duration;
 use lockspace::{AcquireError, LockName, LockSpace, NameError, Refusal, Standing, WaitError};
 use lockspace_tests::Hand;
 
-use crate::ms;
-
-fn named(name: &str) -> LockName {
-    LockName::new(name).unwrap()
-}
+use crate::{ms, named};
 
 #[tokio::test]
 async fn empty_name_is_refused_by_every_operation() {
@@ -210,101 +206,6 @@ async fn one_waiter_too_many_is_refused_until_another_leaves() {
     assert_eq!(error, AcquireError::AtCapacity { name: named("a") });
     drop(waiter);
     drop(Hand::new(space.acquire("a").into_future()).waits());
-}
-
-fn that_detects_self_wait() -> LockSpace {
-    LockSpace::builder().detect_self_wait(true).build()
-}
-
-#[tokio::test]
-async fn task_that_would_wait_for_itself_is_told() {
-    let space = that_detects_self_wait();
-    let asks_twice = tokio::spawn(async move {
-        let _guard = space.acquire("a").await.unwrap();
-        let error = space.acquire("a").await.unwrap_err();
-        assert_eq!(space.stats().refused_self_wait, 1);
-        error
-    });
-    let error = asks_twice.await.unwrap();
-    assert_eq!(error, AcquireError::SelfWait { name: named("a") });
-    assert_eq!(error.refusal(), None);
-}
-
-#[test]
-fn thread_that_would_wait_for_itself_is_told() {
-    let space = that_detects_self_wait();
-    let _guard = space.blocking_acquire("a").unwrap();
-    let error = space.blocking_acquire("a").unwrap_err();
-    assert_eq!(error, AcquireError::SelfWait { name: named("a") });
-}
-
-#[tokio::test]
-async fn another_task_is_not_suspected_of_waiting_for_itself() {
-    let space = that_detects_self_wait();
-    let other = space.clone();
-    let (asked, asks) = tokio::sync::oneshot::channel();
-    let holder = tokio::spawn(async move {
-        let guard = other.acquire("a").await.unwrap().into_owned();
-        asked.send(guard).unwrap();
-    });
-    holder.await.unwrap();
-    let waiter = tokio::spawn(async move { space.acquire("a").await.is_ok() });
-    drop(asks.await.unwrap());
-    assert!(waiter.await.unwrap());
-}
-
-#[tokio::test]
-async fn task_that_gave_its_guard_away_may_wait_for_it() {
-    let space = that_detects_self_wait();
-    let waits_for_what_it_gave_away = tokio::spawn(async move {
-        let guard = space.acquire("a").await.unwrap().into_owned();
-        tokio::spawn(async move { drop(guard) });
-        space.acquire("a").await.is_ok()
-    });
-    assert!(waits_for_what_it_gave_away.await.unwrap());
-}
-
-#[tokio::test]
-async fn without_detection_a_task_may_queue_behind_itself() {
-    let space = LockSpace::new();
-    let queues_behind_itself = tokio::spawn(async move {
-        let guard = space.acquire("a").await.unwrap();
-        let waits = Hand::new(space.acquire("a").into_future()).waits();
-        drop(guard);
-        waits.answer().is_ok()
-    });
-    assert!(queues_behind_itself.await.unwrap());
-}
-
-#[tokio::test]
-async fn task_that_asks_behind_a_grant_that_it_has_not_looked_at_is_told() {
-    let space = that_detects_self_wait();
-    let asks_twice = tokio::spawn(async move {
-        let guard = space.acquire("a").await.unwrap().into_owned();
-        let _unpolled = Hand::new(space.acquire("a").into_future()).waits();
-        drop(guard);
-        space.acquire("a").await.unwrap_err()
-    });
-    let error = asks_twice.await.unwrap();
-    assert_eq!(error, AcquireError::SelfWait { name: named("a") });
-}
-
-/// A documented limit: a queued future that is kept and never polled is granted all the same, and those
-/// behind it wait, of the same task or not.
-#[tokio::test]
-async fn task_that_queues_behind_its_own_queued_future_is_not_told() {
-    let space = that_detects_self_wait();
-    let queues_twice = tokio::spawn(async move {
-        let guard = space.acquire("a").await.unwrap().into_owned();
-        let unpolled = Hand::new(space.acquire("a").into_future()).waits();
-        let mut behind = Hand::new(space.acquire("a").into_future()).waits();
-        drop(guard);
-        assert_eq!(space.audit().unseen, 1, "granted to a future that does not look");
-        assert!(behind.poll().is_pending());
-        drop(unpolled);
-        behind.answer().is_ok()
-    });
-    assert!(queues_twice.await.unwrap());
 }
 
 #[tokio::test]

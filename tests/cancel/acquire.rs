@@ -1,7 +1,7 @@
 //! Cancelling an acquire: in every mode, after every number of polls, with anybody else's move before
 //! any of the polls and another one after the drop. The judge compares each step with the specification.
 
-use lockspace_spec::{Limits, Name, Phase, RequestId, Wait};
+use lockspace_spec::{Name, Phase, RequestId, Wait};
 use lockspace_tests::{Hand, InProcess, Judge, Move, Ms, Setup, Stage};
 use std::pin::pin;
 use std::task::Poll;
@@ -85,7 +85,7 @@ fn acquire_dropped_after_any_poll_leaves_nothing_and_the_next_is_granted() {
 }
 
 fn cancel(case: Case) -> Result<(), String> {
-    let setup = Setup { limits: Limits::UNLIMITED, shards: 1, timing: false };
+    let setup = Setup { shards: 1, timing: false, ..Setup::default() };
     let mut scene = Scene(Judge::new(&setup, InProcess::new(&setup)));
     let wait = (case.wait == Wait::Bounded).then_some(VICTIMS_WAIT);
     scene.ask(HOLDER, None, Some(HOLDERS_LEASE))?;
@@ -124,7 +124,7 @@ impl Scene {
         lease: Option<Ms>,
     ) -> Result<(), String> {
         let name = NAME;
-        self.play(Move::Ask { request, name, wait, lease })
+        self.play(Move::Ask { request, name, wait, lease, owner: None })
     }
 
     fn stage(&self, request: RequestId) -> Option<Stage> {

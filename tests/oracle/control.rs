@@ -50,11 +50,12 @@ impl Faulty {
             (F::KeepsACancelledWaiter, Move::Leave { .. })
             | (F::KeepsWhatAGuardDropped, Move::Drop { .. }) => None,
             (F::DoesNotRenew, Move::Renew { .. }) => None,
-            (F::IgnoresAWaitTimeout, Move::Ask { request, name, wait: Some(1..), lease }) => {
-                Some(Move::Ask { request, name, wait: None, lease })
-            }
-            (F::IgnoresALease, Move::Ask { request, name, wait, .. }) => {
-                Some(Move::Ask { request, name, wait, lease: None })
+            (
+                F::IgnoresAWaitTimeout,
+                Move::Ask { request, name, wait: Some(1..), lease, owner },
+            ) => Some(Move::Ask { request, name, wait: None, lease, owner }),
+            (F::IgnoresALease, Move::Ask { request, name, wait, owner, .. }) => {
+                Some(Move::Ask { request, name, wait, lease: None, owner })
             }
             (F::IgnoresTheGraceOfAShutdown, Move::ShutDown { .. }) => {
                 Some(Move::ShutDown { grace: 0 })

@@ -1,7 +1,7 @@
 //! Sequences of wishes, which any seed and any shrinking can make, and their way to moves that make
 //! sense where they are made.
 
-use lockspace_spec::{Limits, Name, Phase, RequestId};
+use lockspace_spec::{Limits, Name, OwnerId, Phase, RequestId};
 use lockspace_tests::{Client, Disagreement, Judge, Move, Ms, Setup, Stage, Subject};
 use proptest::prelude::*;
 use proptest::strategy::Union;
@@ -17,7 +17,7 @@ pub(crate) struct Plan {
 /// nothing happens.
 #[derive(Clone, Debug)]
 pub(crate) enum Wish {
-    Ask(Name, Option<Ms>, Option<Ms>),
+    Ask(Name, Option<Ms>, Option<Ms>, Option<OwnerId>),
     Look(usize, bool),
     Leave(usize),
     Release(usize),
@@ -35,10 +35,13 @@ pub(crate) fn plans(wishes: usize) -> impl Strategy<Value = Plan> {
     let names = prop_oneof![4 => Just(usize::MAX), 1 => 1..3_usize];
     let waiters = prop_oneof![4 => Just(usize::MAX), 1 => 0..3_usize];
     let shards = prop::sample::select(vec![1, 2, 8]);
-    let setup =
-        (names, waiters, shards, any::<bool>()).prop_map(|(names, waiters, shards, timing)| {
-            Setup { limits: Limits { names, waiters_per_name: waiters }, shards, timing }
-        });
+    let flags = (any::<bool>(), any::<bool>());
+    let setup = (names, waiters, shards, flags).prop_map(
+        |(names, waiters_per_name, shards, (timing, detect_deadlocks))| {
+            let limits = Limits { names, waiters_per_name };
+            Setup { limits, shards, timing, detect_deadlocks }
+        },
+    );
     (setup, prop::collection::vec(wish(), 1..wishes))
         .prop_map(|(setup, wishes)| Plan { setup, wishes })
 }
@@ -50,7 +53,11 @@ fn wish() -> Union<BoxedStrategy<Wish>> {
     let wait = prop_oneof![1 => Just(None), 1 => Just(Some(0)), 3 => time().prop_map(Some)];
     let lease = prop_oneof![2 => Just(None), 1 => time().prop_map(Some)];
     let who = || 0..8_usize;
-    let ask = (name(), wait, lease).prop_map(|(name, wait, lease)| Wish::Ask(name, wait, lease));
+    // Fewer owners than requests, so that an owner has several, waits for several, and meets itself.
+    let owner =
+        prop_oneof![1 => Just(None), 3 => (0..4_u16).prop_map(|owner| Some(OwnerId(owner)))];
+    let ask = (name(), wait, lease, owner)
+        .prop_map(|(name, wait, lease, owner)| Wish::Ask(name, wait, lease, owner));
     let look = (who(), any::<bool>()).prop_map(|(who, elsewhere)| Wish::Look(who, elsewhere));
     let renew = (who(), time()).prop_map(|(who, lease)| Wish::Renew(who, lease));
     let grace = prop_oneof![1 => Just(0), 2 => time()];
@@ -90,8 +97,8 @@ impl Wish {
         let acquiring = |index| nth(judge, index, Client::is_acquiring);
         let holding = |index| nth(judge, index, |client| matches!(client.stage, Stage::Holding(_)));
         Some(match *self {
-            Self::Ask(name, wait, lease) => {
-                Move::Ask { request: requests.next()?, name, wait, lease }
+            Self::Ask(name, wait, lease, owner) => {
+                Move::Ask { request: requests.next()?, name, wait, lease, owner }
             }
             Self::Look(index, elsewhere) => Move::Look { request: acquiring(index)?, elsewhere },
             Self::Leave(index) => Move::Leave { request: acquiring(index)? },

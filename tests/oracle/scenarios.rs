@@ -42,7 +42,7 @@ impl Scene {
         lease: Option<Ms>,
     ) -> &mut Self {
         let request = RequestId(request);
-        self.play(Move::Ask { request, name, wait, lease })
+        self.play(Move::Ask { request, name, wait, lease, owner: None })
     }
 
     #[track_caller]

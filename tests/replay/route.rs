@@ -13,7 +13,7 @@ use lockspace_spec::{
 };
 use lockspace_tests::{Move, Ms};
 
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, Node, Replayed};
 
 /// The timers that elapse do so one after the other, so far apart.
 const BEAT: Ms = 1_000;
@@ -27,6 +27,8 @@ const HELPERS: u16 = 10_000;
 /// A way through the graph as moves.
 pub(crate) struct Route {
     pub(crate) stages: Vec<Stage>,
+    /// Whether requests have owners.
+    pub(crate) owners: bool,
     pub(crate) count: Count,
 }
 
@@ -63,22 +65,23 @@ impl fmt::Display for Count {
 
 impl Route {
     /// Routes that together take every edge out of a state. Those that lead back to it share one.
-    pub(crate) fn through(graph: &Graph, node: &Node) -> Vec<Self> {
+    pub(crate) fn through(graph: &Graph<impl Replayed>, node: &Node) -> Vec<Self> {
         let edges = graph.edges(node);
         let (loops, ways): (Vec<_>, Vec<_>) = edges.into_iter().partition(|(_, back)| *back);
         let loops: Vec<Action> = loops.into_iter().map(|(action, _)| action).collect();
         let ways = ways.into_iter().map(|(action, _)| vec![action]);
-        ways.chain([loops]).map(|edges| Self::along(&node.path, &edges)).collect()
+        let machine = &graph.machine;
+        ways.chain([loops]).map(|edges| Self::along(machine, &node.path, &edges)).collect()
     }
 
-    fn along(path: &[Action], edges: &[Action]) -> Self {
+    fn along(machine: &impl Replayed, path: &[Action], edges: &[Action]) -> Self {
         let way: Vec<Action> = path.iter().chain(edges).copied().collect();
-        let timing = Timing::of(&way);
+        let timing = Timing::of(machine, &way);
         let unseen = edges.iter().find_map(|edge| match edge {
             Action::Op(Op::Cancel { request }) => Some(*request),
             _ => None,
         });
-        let mut writer = Writer::new(timing, unseen);
+        let mut writer = Writer::new(machine, timing, unseen);
         writer.prepare_stale_guards(edges);
         let mut count = Count::default();
         for (index, action) in way.iter().enumerate() {
@@ -88,7 +91,8 @@ impl Route {
                 count.driven += usize::from(!idle);
             }
         }
-        Self { stages: writer.stages, count }
+        let owners = machine.owner_of(RequestId(0)).is_some();
+        Self { stages: writer.stages, owners, count }
     }
 
     pub(crate) fn actions(&self) -> Vec<Action> {
@@ -168,7 +172,7 @@ struct Timing {
 
 impl Timing {
     /// Takes the way on the specification, to see which timers elapse.
-    fn of(way: &[Action]) -> Self {
+    fn of(machine: &impl Replayed, way: &[Action]) -> Self {
         let mut state = State::new(lockspace_spec::Limits::UNLIMITED);
         let mut asked: BTreeMap<RequestId, usize> = BTreeMap::new();
         let mut set: BTreeMap<Timer, (Setting, Ms)> = BTreeMap::new();
@@ -181,6 +185,9 @@ impl Timing {
         let mut now = 0;
         for (index, action) in way.iter().enumerate() {
             let action = real(&state, action);
+            if machine.turns_away(&state, &action) {
+                continue;
+            }
             let due = timer_of(&action).filter(|timer| state.timers.contains(timer));
             if let Some(timer) = due {
                 now += BEAT;
@@ -236,8 +243,14 @@ fn length(lengths: &BTreeMap<usize, Ms>, index: usize) -> Ms {
     lengths.get(&index).copied().unwrap_or(FAR + index as Ms)
 }
 
+/// Somebody asks who only prepares something, and is nobody's.
+fn by_helper(request: RequestId, name: Name) -> Move {
+    Move::Ask { request, name, wait: None, lease: None, owner: None }
+}
+
 /// Writes the moves of a way.
-struct Writer {
+struct Writer<'m, M> {
+    machine: &'m M,
     timing: Timing,
     /// Whose grant must not be seen: it is going to be cancelled.
     unseen: Option<RequestId>,
@@ -250,9 +263,10 @@ struct Writer {
     next: u16,
 }
 
-impl Writer {
-    fn new(timing: Timing, unseen: Option<RequestId>) -> Self {
+impl<'m, M: Replayed> Writer<'m, M> {
+    fn new(machine: &'m M, timing: Timing, unseen: Option<RequestId>) -> Self {
         Self {
+            machine,
             timing,
             unseen,
             state: State::new(lockspace_spec::Limits::UNLIMITED),
@@ -273,7 +287,7 @@ impl Writer {
         let mut moves = Vec::new();
         for helper in 0..edges.iter().filter(stale).count() as u16 {
             let request = RequestId(HELPERS + helper);
-            moves.push(Move::Ask { request, name: Name(0), wait: None, lease: None });
+            moves.push(by_helper(request, Name(0)));
             moves.push(Move::Force { name: Name(0) });
             self.stale_guards.push(request);
         }
@@ -285,7 +299,9 @@ impl Writer {
         let action = real(&self.state, action);
         let moves = self.moves_of(index, &action);
         let idle = moves.is_empty();
-        apply(&mut self.state, &action);
+        if !self.machine.turns_away(&self.state, &action) {
+            apply(&mut self.state, &action);
+        }
         self.stage(Some(action), moves);
         idle
     }
@@ -362,11 +378,12 @@ impl Writer {
             name,
             wait,
             lease: (lease == Lease::Bounded).then(|| length(&self.timing.leases, index)),
+            owner: self.machine.owner_of(client),
         };
         if unseen {
             // Only what was queued can be granted and not see it; so somebody goes first.
             let helper = RequestId(HELPERS + 1_000 + request.0);
-            moves.push(Move::Ask { request: helper, name, wait: None, lease: None });
+            moves.push(by_helper(helper, name));
             moves.push(ask(None));
             moves.push(Move::Release { request: helper });
         } else {
@@ -375,6 +392,12 @@ impl Writer {
                 Wait::Bounded => Some(length(&self.timing.waits, index)),
                 Wait::Unbounded => None,
             }));
+        }
+        let asks = Op::Acquire { request: client, name, wait, lease }.into();
+        if self.machine.turns_away(&self.state, &asks) {
+            // It has neither a future nor an answer.
+            self.requests.remove(&client);
+            return moves;
         }
         let answered = !unseen && (free || !open || wait == Wait::No);
         self.requests.insert(client, (request, answered));

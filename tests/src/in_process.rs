@@ -10,7 +10,7 @@ use lockspace::{
     AcquireError, Builder, FencingToken, Guard, LockName, LockSpace, LostHold, NameSnapshot,
     RenewError, Stats,
 };
-use lockspace_spec::{Limits, Name, RequestId};
+use lockspace_spec::{Limits, Name, OwnerId, RequestId};
 use tokio::runtime::Runtime;
 
 use crate::Hand;
@@ -46,6 +46,7 @@ impl InProcess {
         let space = limited(LockSpace::builder(), setup.limits)
             .shards(setup.shards)
             .timing(setup.timing)
+            .detect_deadlocks(setup.detect_deadlocks)
             .build();
         drop(context);
         Self { pending: BTreeMap::new(), guards: BTreeMap::new(), space, runtime }
@@ -65,8 +66,8 @@ impl InProcess {
 
     fn carry_out(&mut self, what: &Move) -> Reply {
         match *what {
-            Move::Ask { request, name, wait, lease } => {
-                let acquiring = acquire(self.space.clone(), request, name, wait, lease);
+            Move::Ask { request, name, wait, lease, owner } => {
+                let acquiring = acquire(self.space.clone(), request, name, (wait, lease), owner);
                 self.pending.insert(request, Hand::new(acquiring));
                 self.look(request, false)
             }
@@ -109,6 +110,7 @@ impl InProcess {
                 self.guards.insert(request, guard);
                 Reply::Granted(token)
             }
+            Err(AcquireError::SelfWait { .. } | AcquireError::Deadlock(_)) => Reply::TurnedAway,
             Err(error) => Reply::Refused(error.refusal().expect("the protocol was asked")),
         }
     }
@@ -208,8 +210,8 @@ fn acquire(
     space: LockSpace,
     request: RequestId,
     name: Name,
-    wait: Option<Ms>,
-    lease: Option<Ms>,
+    (wait, lease): (Option<Ms>, Option<Ms>),
+    owner: Option<OwnerId>,
 ) -> Acquiring {
     Box::pin(async move {
         let (name, label) = (text_of(name), request.0.to_string());
@@ -219,6 +221,9 @@ fn acquire(
         }
         if let Some(lease) = lease {
             acquire = acquire.lease(Duration::from_millis(lease));
+        }
+        if let Some(owner) = owner {
+            acquire = acquire.owner(owner.0.into());
         }
         acquire.await.map(Guard::into_owned)
     })

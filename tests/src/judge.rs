@@ -1,12 +1,13 @@
 //! Runs the specification beside a subject and compares all there is to compare after every move.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use lockspace_spec::owners::WaitFor;
 use lockspace_spec::{
-    Action, Addressee, FencingToken, Grace, Lease, Loss, Name, Op, Outcome, Outcomes, REACHABLE,
-    RequestId, SAFETY, State, Transition, Wait, step,
+    Action, Addressee, FencingToken, Grace, Lease, Loss, Name, Op, Outcome, Outcomes, OwnerId,
+    REACHABLE, RequestId, SAFETY, State, Transition, Wait, step,
 };
 
 use crate::books::{Books, Client, Stage};
@@ -21,6 +22,8 @@ pub struct Judge<S> {
     subject: Option<S>,
     spec: State,
     books: Books,
+    /// Whose each request is, where deadlocks are looked for.
+    owners: Option<BTreeMap<RequestId, OwnerId>>,
     story: Story,
     reached: BTreeSet<&'static str>,
 }
@@ -92,6 +95,7 @@ impl<S: Subject> Judge<S> {
             subject: Some(subject),
             spec: State::new(setup.limits),
             books: Books::new(setup.timing),
+            owners: setup.detect_deadlocks.then(BTreeMap::new),
             story: Story::default(),
             reached: BTreeSet::new(),
         }
@@ -156,8 +160,14 @@ impl<S> Judge<S> {
     }
 
     fn specify_an_action(&mut self, what: &Move) -> Result<Expected, Disagreement> {
-        if let Move::Ask { request, name, wait, lease } = *what {
+        if let Move::Ask { request, name, wait, lease, owner } = *what {
+            if self.is_turned_away(what, owner) {
+                return Ok(Reply::TurnedAway.into());
+            }
             self.books.open(request, name, wait, lease);
+            if let (Some(owners), Some(owner)) = (&mut self.owners, owner) {
+                owners.insert(request, owner);
+            }
         }
         let lost = mover(what).and_then(|request| self.books.clients.get(&request)?.lost);
         let outcomes = self.act(what, self.action_of(what).into())?;
@@ -172,9 +182,30 @@ impl<S> Judge<S> {
         Ok(expected_after(what, told, lost))
     }
 
+    /// Whether `owner` would wait in a cycle if the protocol were asked.
+    fn is_turned_away(&self, what: &Move, owner: Option<OwnerId>) -> bool {
+        let (Some(owners), Some(owner)) = (&self.owners, owner) else {
+            return false;
+        };
+        let op = self.action_of(what);
+        let Op::Acquire { request, name, .. } = op else {
+            return false;
+        };
+        let (_, outcomes) = step(&self.spec, &op.into());
+        let would_wait =
+            outcomes.of(request).is_some_and(|told| matches!(told, Outcome::Queued { .. }));
+        // Whoever has no owner is nobody's, and like nobody else.
+        let owner_of = |request: RequestId| {
+            owners.get(&request).copied().unwrap_or(OwnerId(u16::MAX - request.0))
+        };
+        let graph = WaitFor::of(&self.spec, &owner_of);
+        let holder = self.spec.holder_of(name).map(|(_, hold)| owner_of(hold.request));
+        would_wait && holder.is_some_and(|holder| graph.leads_to(holder, owner))
+    }
+
     fn action_of(&self, what: &Move) -> Op {
         match *what {
-            Move::Ask { request, name, wait, lease } => Op::Acquire {
+            Move::Ask { request, name, wait, lease, .. } => Op::Acquire {
                 request,
                 name,
                 wait: match wait {

@@ -44,7 +44,7 @@ impl fmt::Display for Told<&Move> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = |request: RequestId| format!("request {}", request.0);
         match *self.0 {
-            Move::Ask { request, name, wait, lease } => {
+            Move::Ask { request, name, wait, lease, owner } => {
                 write!(f, "{} asks for name {}", who(request), name.0)?;
                 match wait {
                     Some(0) => f.write_str(", without waiting")?,
@@ -52,9 +52,10 @@ impl fmt::Display for Told<&Move> {
                     None => {}
                 }
                 match lease {
-                    Some(lease) => write!(f, ", with a lease of {lease} ms"),
-                    None => Ok(()),
+                    Some(lease) => write!(f, ", with a lease of {lease} ms")?,
+                    None => {}
                 }
+                owner.map_or(Ok(()), |owner| write!(f, ", for owner {}", owner.0))
             }
             Move::Look { request, elsewhere } => {
                 let where_ = if elsewhere { " from another task" } else { "" };

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use lockspace_spec::{Limits, Loss, Name, Phase, Refusal, RequestId};
+use lockspace_spec::{Limits, Loss, Name, OwnerId, Phase, Refusal, RequestId};
 
 /// Milliseconds.
 pub type Ms = u64;
@@ -34,11 +34,13 @@ pub struct Setup {
     pub shards: usize,
     /// Whether holds are timed.
     pub timing: bool,
+    /// Whether deadlocks are looked for.
+    pub detect_deadlocks: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: Limits::UNLIMITED, shards: 2, timing: true }
+        Self { limits: Limits::UNLIMITED, shards: 2, timing: true, detect_deadlocks: false }
     }
 }
 
@@ -55,6 +57,8 @@ pub enum Move {
         wait: Option<Ms>,
         /// The lease.
         lease: Option<Ms>,
+        /// Whose the request is; `None`: nobody's.
+        owner: Option<OwnerId>,
     },
     /// Poll the future of a request that has not seen its answer.
     Look {
@@ -113,6 +117,8 @@ pub enum Reply {
     Granted(u64),
     /// Not granted.
     Refused(Refusal),
+    /// Not even asked for, since that would close a cycle of owners that wait for each other.
+    TurnedAway,
     /// The hold was current, and has ended.
     Released,
     /// The lease has started again.

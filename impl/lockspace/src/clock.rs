@@ -40,6 +40,28 @@ pub(crate) fn clamp(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).map_or(CENTURY_NS, |ns| ns.min(CENTURY_NS))
 }
 
+/// How long something may take, if there is a limit to it. As small as a duration that is always there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit(u64);
+
+impl Limit {
+    pub(crate) const NONE: Self = Self(u64::MAX);
+    pub(crate) const ZERO: Self = Self(0);
+
+    /// At most this long, or a [century](clamp).
+    pub(crate) fn of(duration: Duration) -> Self {
+        Self(clamp(duration))
+    }
+
+    pub(crate) fn nanoseconds(self) -> Option<u64> {
+        (self != Self::NONE).then_some(self.0)
+    }
+
+    pub(crate) fn duration(self) -> Option<Duration> {
+        self.nanoseconds().map(Duration::from_nanos)
+    }
+}
+
 /// What time it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {

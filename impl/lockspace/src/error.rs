@@ -7,6 +7,7 @@ use lockspace_spec::{FencingToken, Refusal};
 
 use crate::engine::Standing;
 use crate::name::{LockName, NameError};
+use crate::runtime::Owner;
 use crate::store::Key;
 use crate::store::record::RecordError;
 
@@ -62,15 +63,20 @@ pub enum AcquireError {
         /// The name.
         name: LockName,
     },
-    /// The asking task or thread itself holds the name, and would wait for itself. Locks are not
-    /// reentrant. Only told where [`detect_self_wait`](crate::Builder::detect_self_wait) is on.
-    #[error(
-        "{name:?} is held by the very task or thread that asks for it: it would wait for itself"
-    )]
+    /// The asking task, thread or [owner](crate::Acquire::owner) itself holds the name, and would wait for
+    /// itself. Locks are not reentrant. Only told where
+    /// [`detect_self_wait`](crate::Builder::detect_self_wait) or
+    /// [`detect_deadlocks`](crate::Builder::detect_deadlocks) is on.
+    #[error("{name:?} is held by the very one who asks for it: it would wait for itself")]
     SelfWait {
         /// The name.
         name: LockName,
     },
+    /// The request would have closed a cycle of owners that wait for each other (D1). Says who is in it.
+    /// Release what you hold, and begin anew. Only told where
+    /// [`detect_deadlocks`](crate::Builder::detect_deadlocks) is on.
+    #[error(transparent)]
+    Deadlock(Box<Deadlock>),
 }
 
 impl AcquireError {
@@ -98,11 +104,51 @@ impl AcquireError {
             Self::InvalidName(_)
             | Self::ZeroLease { .. }
             | Self::SelfWait { .. }
+            | Self::Deadlock(_)
             | Self::Unreachable(_)
             | Self::Unreadable { .. }
             | Self::UnreadableSession(_) => None,
         }
     }
+}
+
+/// A cycle that a request would have closed. See [`AcquireError::Deadlock`].
+///
+/// To be out of it for good, acquire names in one order everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is not granted: nobody would go on, since {}", round(cycle))]
+#[non_exhaustive]
+pub struct Deadlock {
+    /// The name.
+    pub name: LockName,
+    /// Who would have waited for what, as it was when the request came, looked at in the same step. First
+    /// whoever asked; each waits for a name that the next one holds, and the last one for a name that the
+    /// first one holds.
+    pub cycle: Vec<Waits>,
+}
+
+/// One who waits, in a cycle of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waits {
+    /// Who.
+    pub owner: Owner,
+    /// What its hold is labelled with that keeps the one before waiting.
+    pub label: Option<String>,
+    /// The name that it waits for.
+    pub name: LockName,
+}
+
+fn round(cycle: &[Waits]) -> String {
+    let who = |Waits { owner, label, .. }: &Waits| match label {
+        Some(label) => format!("{owner} ({label})"),
+        None => owner.to_string(),
+    };
+    let next = cycle.iter().cycle().skip(1);
+    let waits = cycle.iter().zip(next);
+    let waits =
+        waits.map(|(one, next)| format!("{} waits for {:?} of {}", who(one), one.name, who(next)));
+    waits.collect::<Vec<_>>().join(", ")
 }
 
 /// A wait that ended in vain. See [`AcquireError::TimedOut`].

@@ -161,8 +161,9 @@ impl<'a> Guard<'a> {
 
     /// The same hold in a guard that keeps its lockspace alive by itself.
     ///
-    /// From here on the guard counts as nobody's own: whoever holds it is not suspected of waiting for
-    /// himself (see [`detect_self_wait`](crate::Builder::detect_self_wait)).
+    /// From here on the hold is no task's and no thread's: nobody is suspected of waiting for itself on its
+    /// account (see [`detect_self_wait`](crate::Builder::detect_self_wait)). An owner that was
+    /// [named](crate::Acquire::owner) stays its owner.
     #[must_use = "the name is released as soon as the guard is dropped"]
     pub fn into_owned(mut self) -> Guard<'static> {
         let space = match self.space.take() {

@@ -65,13 +65,14 @@ pub use engine::{
     WaiterSnapshot, WantedSnapshot,
 };
 pub use error::{
-    AcquireError, Loss, LostHold, RenewError, SectionError, SessionEnd, TimedOut, Unreachable,
-    UnreadableSession, WaitError,
+    AcquireError, Deadlock, Loss, LostHold, RenewError, SectionError, SessionEnd, TimedOut,
+    Unreachable, UnreadableSession, WaitError, Waits,
 };
 pub use guard::{Guard, LostFuture};
 pub use health::{Health, HealthLevel, HealthLimits, HealthReason, SessionHealth, SessionState};
 pub use name::{LockName, NameError};
 pub use request::{Acquire, AcquireFuture};
+pub use runtime::Owner;
 pub use section::SectionOptions;
 pub use shutdown::ClosedFuture;
 pub use space::{Builder, LockSpace};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Return, Ticket, What};
 use lockspace_spec::{FencingToken, Grace, Lease, Wait};
 
-use crate::clock::Stopwatch;
+use crate::clock::{Limit, Stopwatch};
 use crate::engine::{Acquired, Released};
 use crate::error::Loss;
 use crate::name::LockName;
@@ -179,16 +179,13 @@ impl fmt::Debug for Tape {
 
 // What a call asks and how it ended, in the words of a history.
 
-pub(crate) fn acquire(name: &str, wait: Option<Duration>, lease: Option<Duration>) -> Call {
+pub(crate) fn acquire(name: &str, wait: Limit, lease: Limit) -> Call {
     let wait = match wait {
-        Some(Duration::ZERO) => Wait::No,
-        Some(_) => Wait::Bounded,
-        None => Wait::Unbounded,
+        Limit::ZERO => Wait::No,
+        Limit::NONE => Wait::Unbounded,
+        _ => Wait::Bounded,
     };
-    let lease = match lease {
-        Some(_) => Lease::Bounded,
-        None => Lease::Unbounded,
-    };
+    let lease = if lease == Limit::NONE { Lease::Unbounded } else { Lease::Bounded };
     Call::Acquire { name: name.into(), wait, lease }
 }
 
@@ -196,9 +193,13 @@ pub(crate) fn acquired(acquired: Acquired) -> Return {
     match acquired {
         Acquired::Granted(hold) => Return::Done(Done::Granted(Some(hold.token))),
         Acquired::Refused(refusal) => Return::NotDone(NotDone::Refused(refusal)),
-        Acquired::SelfWait | Acquired::Failed(_) => Return::NotDone(NotDone::RuledOut),
+        Acquired::Failed(_) => ruled_out(),
         Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
     }
+}
+
+pub(crate) fn ruled_out() -> Return {
+    Return::NotDone(NotDone::RuledOut)
 }
 
 pub(crate) fn cancel(request: Taped) -> Call {

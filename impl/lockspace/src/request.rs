@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use lockspace_spec::Refusal;
 
-use crate::clock::{self, clamp};
-use crate::engine::{Acquired, Ask, Failure, Patience, Standing, WaitKey};
-use crate::error::{AcquireError, TimedOut, Unreachable, UnreadableSession};
+use crate::clock::{self, Limit};
+use crate::engine::{Acquired, Ask, Failure, Patience, Standing, TurnedAway, WaitKey};
+use crate::error::{AcquireError, Deadlock, TimedOut, Unreachable, UnreadableSession};
 use crate::guard::Guard;
 use crate::name::LockName;
 #[cfg(feature = "tracing")]
@@ -53,9 +53,10 @@ use crate::sync::with_parker;
 pub struct Acquire<'s, 'n> {
     space: &'s Shared,
     name: &'n str,
-    wait_timeout: Option<Duration>,
-    lease: Option<Duration>,
+    wait_timeout: Limit,
+    lease: Limit,
     label: Option<&'n str>,
+    owner: Option<u64>,
     /// Where it was asked for. Only there with traces, since it is carried about by every future.
     #[cfg(feature = "tracing")]
     place: Option<Place>,
@@ -67,9 +68,10 @@ impl<'s, 'n> Acquire<'s, 'n> {
         Self {
             space,
             name,
-            wait_timeout: None,
-            lease: None,
+            wait_timeout: Limit::NONE,
+            lease: Limit::NONE,
             label: None,
+            owner: None,
             #[cfg(feature = "tracing")]
             place: Some(std::panic::Location::caller()),
         }
@@ -98,9 +100,10 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// [`try_now`](Self::try_now). Without it the wait has no limit.
     ///
     /// An async wait timeout is kept by the lockspace's reaper, to the millisecond; it starts when the
-    /// request queues. A request that need not wait costs no timer.
+    /// request queues. A request that need not wait costs no timer. Whatever is longer than a century is a
+    /// century.
     pub fn wait_timeout(mut self, wait_timeout: Duration) -> Self {
-        self.wait_timeout = Some(wait_timeout);
+        self.wait_timeout = Limit::of(wait_timeout);
         self
     }
 
@@ -109,13 +112,21 @@ impl<'s, 'n> Acquire<'s, 'n> {
     ///
     /// Whatever is longer than a century is a century.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = Some(lease);
+        self.lease = Limit::of(lease);
         self
     }
 
     /// Says what the hold is for, to be seen in [`snapshot`](crate::LockSpace::snapshot).
     pub fn label(mut self, label: &'n str) -> Self {
         self.label = Some(label);
+        self
+    }
+
+    /// Says whose the request is, where [deadlocks are looked for](crate::Builder::detect_deadlocks); elsewhere
+    /// it changes nothing. An owner does one thing after the other, in whatever tasks and threads: a job, a
+    /// session of a user, a saga. Without it the owner is the task, or the thread where there is none.
+    pub fn owner(mut self, id: u64) -> Self {
+        self.owner = Some(id);
         self
     }
 
@@ -132,14 +143,15 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// Over a store, as [`blocking`](Self::blocking).
     pub fn try_now(mut self) -> Result<Guard<'s>, AcquireError> {
         if self.space.over_a_store() {
-            self.wait_timeout = Some(Duration::ZERO);
+            self.wait_timeout = Limit::ZERO;
             return self.blocking();
         }
-        let call = match self.take_free(Some(Duration::ZERO)) {
+        let call = match self.take_free(Limit::ZERO) {
             Ok(guard) => return Ok(guard),
             Err(call) => call,
         };
-        self.answer(self.ask(Patience::No { waker: Waker::noop() }, None)?, None, call)
+        let patience = Patience::No { waker: Waker::noop() };
+        self.answer(self.ask(patience, || Some(Owner::caller()), call)?, None, call)
     }
 
     /// Waits as a thread does, without a runtime.
@@ -156,19 +168,18 @@ impl<'s, 'n> Acquire<'s, 'n> {
             Err(call) => call,
         };
         with_parker(|parker, waker| {
-            let owner = self.space.detects_self_wait().then(Owner::thread);
             // The thread keeps its own time: as far as the engine knows, it waits without a limit.
             let patience = match self.patience(waker) {
                 Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
                 at_once @ Patience::No { .. } => at_once,
             };
-            let mut waiting = match self.ask(patience, owner)? {
+            let mut waiting = match self.ask(patience, || Some(Owner::caller()), call)? {
                 Acquired::Queued(key) => Waiting::new(self.space, key, call),
                 acquired => return self.answer(acquired, None, call),
             };
             runtime::assert_may_block();
             // Whoever does not wait is not in the queue, or only until the store has answered.
-            let limit = self.wait_timeout.filter(|limit| !limit.is_zero());
+            let limit = self.wait_timeout.duration().filter(|limit| !limit.is_zero());
             let deadline = limit.and_then(clock::deadline);
             loop {
                 if let Poll::Ready((acquired, standing)) = waiting.poll(waker) {
@@ -187,7 +198,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
     #[inline]
     fn check(&self) -> Result<(), AcquireError> {
         LockName::check(self.name)?;
-        if self.lease == Some(Duration::ZERO) {
+        if self.lease == Limit::ZERO {
             return Err(AcquireError::ZeroLease { name: self.lock_name() });
         }
         Ok(())
@@ -195,21 +206,22 @@ impl<'s, 'n> Acquire<'s, 'n> {
 
     fn patience<'w>(&self, waker: &'w Waker) -> Patience<'w> {
         match self.wait_timeout {
-            Some(Duration::ZERO) => Patience::No { waker },
-            wait => Patience::Queue { waker, wait: wait.map(clamp) },
+            Limit::ZERO => Patience::No { waker },
+            wait => Patience::Queue { waker, wait: wait.nanoseconds() },
         }
     }
 
     /// Takes the name if it is free and there is nothing else to it: no lease, nothing to be noted.
     /// Nearly every request is such. `Err` means only that this one was not: [ask](Self::ask).
     #[inline(always)]
-    fn take_free(&self, wait_timeout: Option<Duration>) -> Result<Guard<'s>, Taped> {
+    fn take_free(&self, wait_timeout: Limit) -> Result<Guard<'s>, Taped> {
         if self.check().is_err() {
             return Err(Taped::OFF);
         }
         let asked = || record::acquire(self.name, wait_timeout, self.lease);
         let call = self.space.tape().asked(asked, || self.said());
-        let plain = self.lease.is_none() && self.label.is_none() && !self.space.detects_self_wait();
+        let bare = self.lease == Limit::NONE && self.label.is_none();
+        let plain = bare && !self.space.knows_owners();
         if plain && let Some(hold) = self.space.engine().take_free(self.name) {
             self.space.tape().returned(call, || record::acquired(Acquired::Granted(hold)));
             return Ok(Guard::new(self.space, hold, call));
@@ -217,11 +229,37 @@ impl<'s, 'n> Acquire<'s, 'n> {
         Err(call)
     }
 
-    fn ask(&self, patience: Patience<'_>, owner: Option<Owner>) -> Result<Acquired, AcquireError> {
+    /// `caller`: who asks, if the request names nobody.
+    fn ask(
+        &self,
+        patience: Patience<'_>,
+        caller: impl FnOnce() -> Option<Owner>,
+        call: Taped,
+    ) -> Result<Acquired, AcquireError> {
         self.check()?;
-        let lease = self.lease.and_then(|lease| NonZeroU64::new(clamp(lease)));
+        let lease = self.lease.nanoseconds().and_then(NonZeroU64::new);
+        let owner = match self.owner {
+            _ if !self.space.knows_owners() => None,
+            Some(id) => Some(Owner::named(id)),
+            None => caller(),
+        };
         let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
-        Ok(self.space.act(|engine, effects| engine.acquire(&ask, effects)))
+        let asked = self.space.act(|engine, effects| engine.acquire(&ask, effects));
+        asked.map_err(|why| {
+            self.space.tape().returned(call, record::ruled_out);
+            self.turned_away(why)
+        })
+    }
+
+    #[cold]
+    fn turned_away(&self, why: TurnedAway) -> AcquireError {
+        let name = self.lock_name();
+        match why {
+            TurnedAway::SelfWait => AcquireError::SelfWait { name },
+            TurnedAway::Deadlock(cycle) => {
+                AcquireError::Deadlock(Box::new(Deadlock { name, cycle }))
+            }
+        }
     }
 
     fn answer(
@@ -253,7 +291,6 @@ impl<'s, 'n> Acquire<'s, 'n> {
             Acquired::Failed(Failure::Unreachable) => {
                 self.unreachable(Duration::ZERO, self.space.store_problem().unwrap_or_default())
             }
-            Acquired::SelfWait => AcquireError::SelfWait { name: self.lock_name() },
             Acquired::Granted(_) | Acquired::Queued(_) => {
                 unreachable!("neither a grant nor a place in the queue is an error")
             }
@@ -262,7 +299,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
 
     /// Its wait ended in vain: because somebody held the name, or because the store was out of reach.
     fn timed_out(&self, standing: Option<Box<Standing>>) -> AcquireError {
-        let wait_timeout = self.wait_timeout.unwrap_or_default();
+        let wait_timeout = self.wait_timeout.duration().unwrap_or_default();
         let name = self.lock_name();
         if let Some(problem) = self.space.store_problem_of(&name) {
             return self.unreachable(wait_timeout, problem);
@@ -293,9 +330,10 @@ impl fmt::Debug for Acquire<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acquire")
             .field("name", &self.name)
-            .field("wait_timeout", &self.wait_timeout)
-            .field("lease", &self.lease)
+            .field("wait_timeout", &self.wait_timeout.duration())
+            .field("lease", &self.lease.duration())
             .field("label", &self.label)
+            .field("owner", &self.owner)
             .finish_non_exhaustive()
     }
 }
@@ -328,8 +366,7 @@ impl<'s> Future for AcquireFuture<'s, '_> {
                     }
                     Err(call) => call,
                 };
-                let owner = request.space.detects_self_wait().then(Owner::task).flatten();
-                match request.ask(request.patience(cx.waker()), owner)? {
+                match request.ask(request.patience(cx.waker()), Owner::task, call)? {
                     Acquired::Queued(key) => {
                         *waiting = Some(Waiting::new(request.space, key, call));
                         return Poll::Pending;

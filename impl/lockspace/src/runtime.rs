@@ -2,6 +2,7 @@
 //!
 //! What this file must not do: know what a lock is. It runs what it is given, where it can run.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -16,21 +17,59 @@ use tokio::time::Instant;
 
 use crate::sync::with_parker;
 
-/// Who asks: for finding out that somebody waits for himself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
+/// Whose a request is, where [deadlocks](crate::Builder::detect_deadlocks) or
+/// [self-waits](crate::Builder::detect_self_wait) are looked for: whoever does one thing after the other.
+///
+/// That is a task of tokio's, a thread, or whoever [says so](crate::Acquire::owner).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Owner(Kind);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
     Task(tokio::task::Id),
     Thread(thread::ThreadId),
+    Named(u64),
 }
 
 impl Owner {
-    /// The running task, if this is one of tokio's.
-    pub(crate) fn task() -> Option<Self> {
-        tokio::task::try_id().map(Self::Task)
+    /// The number by which it was [named](crate::Acquire::owner); `None` for a task or a thread.
+    #[must_use]
+    pub fn id(&self) -> Option<u64> {
+        match self.0 {
+            Kind::Named(id) => Some(id),
+            Kind::Task(_) | Kind::Thread(_) => None,
+        }
     }
 
-    pub(crate) fn thread() -> Self {
-        Self::Thread(thread::current().id())
+    /// Whoever goes by this number.
+    pub(crate) fn named(id: u64) -> Self {
+        Self(Kind::Named(id))
+    }
+
+    /// The running task, if this is one of tokio's.
+    pub(crate) fn task() -> Option<Self> {
+        tokio::task::try_id().map(Kind::Task).map(Self)
+    }
+
+    /// The running task, if this is one of tokio's, and the thread otherwise.
+    pub(crate) fn caller() -> Self {
+        Self::task().unwrap_or_else(|| Self(Kind::Thread(thread::current().id())))
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Task(id) => write!(f, "task {id:?}"),
+            Kind::Thread(id) => write!(f, "thread {id:?}"),
+            Kind::Named(id) => write!(f, "owner {id}"),
+        }
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -33,6 +33,7 @@ pub struct SectionOptions<'a> {
     wait_timeout: Option<Duration>,
     time_limit: Option<Duration>,
     label: Option<&'a str>,
+    owner: Option<u64>,
 }
 
 impl<'a> SectionOptions<'a> {
@@ -59,6 +60,14 @@ impl<'a> SectionOptions<'a> {
     /// Says what the hold is for, to be seen in [`snapshot`](LockSpace::snapshot).
     pub fn label(mut self, label: &'a str) -> Self {
         self.label = Some(label);
+        self
+    }
+
+    /// Says whose the section is, where deadlocks are looked for; see
+    /// [`Acquire::owner`](crate::Acquire::owner). A blocking body runs in a task of its own: what it acquires
+    /// itself belongs to the section's owner only if that is named in both places.
+    pub fn owner(mut self, id: u64) -> Self {
+        self.owner = Some(id);
         self
     }
 }
@@ -187,6 +196,9 @@ impl LockSpace {
         }
         if let Some(label) = options.label {
             request = request.label(label);
+        }
+        if let Some(id) = options.owner {
+            request = request.owner(id);
         }
         request.await
     }

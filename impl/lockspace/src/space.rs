@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     engine: Engine,
     tape: Tape,
     me: Weak<Shared>,
-    detect_self_wait: bool,
+    knows_owners: bool,
     health_limits: HealthLimits,
     /// None in a lockspace of one process.
     remote: Option<Remote>,
@@ -111,12 +111,13 @@ impl Shared {
         self.me.clone()
     }
 
-    pub(crate) fn detects_self_wait(&self) -> bool {
-        self.detect_self_wait
+    /// Whether it matters whose a request is.
+    pub(crate) fn knows_owners(&self) -> bool {
+        self.knows_owners
     }
 
     pub(crate) fn disown(&self, hold: HoldKey) {
-        if self.detect_self_wait {
+        if self.knows_owners {
             self.engine.disown(hold);
         }
     }
@@ -356,6 +357,7 @@ impl Default for Builder {
             max_names: None,
             max_waiters_per_name: None,
             timing: false,
+            detect_deadlocks: false,
             inbox: None,
         };
         Self {
@@ -400,9 +402,60 @@ impl Builder {
     /// It is mistaken about one task that polls several futures (`join!`, `select!`,
     /// `FuturesUnordered`), of which one holds the name and another asks for it: it refuses, although
     /// the first would have released. And it does not find a queued future that nobody polls until that
-    /// has been granted the name, nor a circle of several names.
+    /// has been granted the name. [`detect_deadlocks`](Self::detect_deadlocks) finds cycles of several
+    /// names besides, and costs more.
     pub fn detect_self_wait(mut self, on: bool) -> Self {
         self.detect_self_wait = on;
+        self
+    }
+
+    /// Refuses a request that would close a cycle of owners that wait for each other, as
+    /// [`Deadlock`](AcquireError::Deadlock), which tells the cycle; or as
+    /// [`SelfWait`](AcquireError::SelfWait), if the owner would wait for itself. Off by default.
+    ///
+    /// An *owner* does one thing after the other: the task that awaits, the task or thread that blocks, or
+    /// whoever the request [names](Acquire::owner). A future that is polled outside of a tokio task and
+    /// names no owner has none, and so has a hold whose guard was made
+    /// [owned](Guard::into_owned), unless its owner is named.
+    ///
+    /// # Guarantees
+    /// As long as each owner waits for one name at a time: no owners of this process wait for each other in a
+    /// cycle, and no request is refused that would not have closed one (D1); so if every holder whose owner
+    /// waits for nothing ends, every waiter is answered (D2). Whoever is refused keeps what it holds, and
+    /// should release it: the others wait for that.
+    ///
+    /// An owner that waits for several names at once, such as a task that joins two acquires, may be refused
+    /// although one of them would have released what the other one needs; and a hand-over may close a cycle
+    /// through it, which nobody can be refused for. Over a store only the owners of this process are known.
+    ///
+    /// # Cost
+    /// One lock that all names share, taken once or twice for each acquire and each release.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use lockspace::{AcquireError, LockSpace};
+    ///
+    /// let space = LockSpace::builder().detect_deadlocks(true).build();
+    /// let ann = space.acquire("a").owner(1).await.unwrap();
+    /// let ben = space.acquire("b").owner(2).await.unwrap();
+    /// let waits = tokio::spawn({
+    ///     let space = space.clone();
+    ///     async move { space.acquire("b").owner(1).await.map(drop) }
+    /// });
+    /// tokio::task::yield_now().await;
+    ///
+    /// let refused = space.acquire("a").owner(2).await.unwrap_err();
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     r#""a" is not granted: nobody would go on, since owner 2 waits for "a" of owner 1, owner 1 waits for "b" of owner 2"#
+    /// );
+    /// drop(ben);
+    /// waits.await.unwrap().unwrap();
+    /// # drop(ann);
+    /// # }
+    /// ```
+    pub fn detect_deadlocks(mut self, on: bool) -> Self {
+        self.setup.detect_deadlocks = on;
         self
     }
 
@@ -455,7 +508,7 @@ impl Builder {
             engine: Engine::new(&self.setup),
             tape: Tape::new(self.observers),
             me: me.clone(),
-            detect_self_wait: self.detect_self_wait,
+            knows_owners: self.detect_self_wait || self.setup.detect_deadlocks,
             health_limits: self.health_limits,
             remote,
         });

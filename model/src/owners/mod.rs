@@ -59,20 +59,7 @@ pub struct Owners<M> {
 /// that leads to him.
 #[must_use]
 pub fn looks_all_the_way(graph: &WaitFor, asks: OwnerId, holds: OwnerId) -> bool {
-    let mut reached = vec![holds];
-    let mut next = 0;
-    while let Some(owner) = reached.get(next) {
-        if *owner == asks {
-            return true;
-        }
-        for whom in graph.whom(*owner) {
-            if !reached.contains(&whom) {
-                reached.push(whom);
-            }
-        }
-        next += 1;
-    }
-    false
+    graph.leads_to(holds, asks)
 }
 
 impl<M> Owners<M> {

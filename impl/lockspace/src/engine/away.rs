@@ -23,7 +23,7 @@ use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::NONE;
 use super::table::{Table, WaiterState};
-use super::{Acquired, Ask, Engine, Patience};
+use super::{Acquired, Ask, Engine, Patience, TurnedAway};
 use crate::clock::Tick;
 use crate::error::{Loss, SessionEnd};
 use crate::name::LockName;
@@ -247,7 +247,7 @@ impl Table {
         effects: &mut Effects,
         ask: &Ask<'_>,
         hash: u64,
-    ) -> Acquired {
+    ) -> Result<Acquired, TurnedAway> {
         let entry = self.entries.insert(ask.name, hash);
         let wish = self.new_wish(entry);
         common.notify(Notice::Want(self.entries[entry].name.clone(), wish), effects);

@@ -10,8 +10,9 @@ use super::Ask;
 use super::away::{Inbox, Notice};
 use super::drain::{Drain, Ended};
 use super::effects::Effects;
-use super::table::Detail;
+use super::notes::Detail;
 use super::timers::{Target, Timers};
+use super::wait_for::WaitFor;
 use crate::clock::{Clock, Tick};
 use crate::name::LockName;
 use crate::sync::{Arc, AtomicU8, AtomicUsize, Mutex, Ordering};
@@ -32,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) max_waiters_per_name: Option<u32>,
     /// Whether holds are timed.
     pub(crate) timing: bool,
+    /// Whether requests that would close a cycle of waits are turned away.
+    pub(crate) detect_deadlocks: bool,
     /// Where the driver of a store reads; none in a lockspace of one process.
     pub(crate) inbox: Option<Arc<Inbox>>,
 }
@@ -62,11 +65,13 @@ impl Stage {
 }
 
 /// Locks are taken in this order, and none is held while an earlier one is taken: one shard, then
-/// `drain`, then `timers`. (The audit locks all shards, in the order of their index.)
+/// `wait_for`, then `drain`, then `timers`. (The audit locks all shards, in the order of their index.)
 pub(crate) struct Common {
     pub(crate) shards: usize,
     pub(crate) hasher: Hasher,
     pub(crate) clock: Clock,
+    /// None where deadlocks are not looked for.
+    pub(super) wait_for: Option<Box<Mutex<WaitFor>>>,
     pub(crate) timers: Mutex<Timers>,
     pub(crate) drain: Mutex<Drain>,
     pub(crate) waiters_per_name: u32,
@@ -94,6 +99,7 @@ impl Common {
             shards: setup.shards,
             hasher: Hasher::default(),
             clock: Clock::start(),
+            wait_for: setup.detect_deadlocks.then(Box::default),
             timers: Mutex::new(Timers::new()),
             drain: Mutex::new(Drain::new(setup.inbox.is_some())),
             waiters_per_name: setup.max_waiters_per_name.unwrap_or(u32::MAX),

@@ -11,9 +11,12 @@ use std::time::Duration;
 use lockspace_spec::{FencingToken, Phase};
 
 use super::away::is_wish;
+use super::common::Common;
 use super::entries::Entry;
-use super::table::{Detail, Table, Waiter, WaiterState};
+use super::notes::Detail;
+use super::table::{Table, Waiter, WaiterState};
 use super::timers::Target;
+use super::wait_for::{Held, WaitFor};
 use super::{Engine, HoldKey, Stats, WaitKey};
 use crate::clock::Tick;
 use crate::name::LockName;
@@ -146,6 +149,10 @@ pub enum Fault {
     },
     /// More names or waiters than the limits allow (S10).
     OverLimit(LockName),
+    /// Somebody who holds or waits is not known where deadlocks are looked for (D1).
+    OwnerMissing(String),
+    /// Somebody is thought to hold or to wait who does not (D1).
+    OwnerStray(String),
 }
 
 impl fmt::Display for Fault {
@@ -162,6 +169,8 @@ impl fmt::Display for Fault {
                 write!(f, "{held} names are held, and the counters say {counted}")
             }
             Self::OverLimit(name) => write!(f, "more waiters than allowed for {name:?}"),
+            Self::OwnerMissing(what) => write!(f, "who waits for whom has been missed: {what}"),
+            Self::OwnerStray(what) => write!(f, "nobody waits or holds like that: {what}"),
         }
     }
 }
@@ -251,6 +260,7 @@ impl Engine {
     pub(crate) fn audit(&self) -> Audit {
         let shards: Vec<MutexGuard<'_, Table>> =
             self.shards.iter().map(|shard| shard.lock()).collect();
+        let wait_for = self.common.wait_for.as_ref().map(|graph| graph.lock());
         let drain = self.common.drain.lock();
         let timers = self.common.timers.lock();
 
@@ -260,6 +270,14 @@ impl Engine {
         for (index, shard) in shards.iter().enumerate() {
             shard.recount(index, self.common.waiters_per_name, &mut audit, &mut needed);
             ended += shard.counters.ended();
+        }
+        if let Some(graph) = wait_for {
+            let mut recounted = WaitFor::default();
+            shards.iter().for_each(|shard| shard.recount_owners(&self.common, &mut recounted));
+            let stray = graph.beyond(&recounted).into_iter();
+            audit.faults.extend(stray.map(|what| Fault::OwnerStray(what)));
+            let missing = recounted.beyond(&graph).into_iter();
+            audit.faults.extend(missing.map(|what| Fault::OwnerMissing(what)));
         }
         needed.extend(drain.grace_end().map(|end| (end, Target::Grace)));
         audit.watching += drain.watching();
@@ -358,6 +376,22 @@ impl Table {
         self.check_index(audit);
         self.check_queues(audit);
         self.check_details(audit);
+    }
+
+    /// Counts the owners of this shard's holds and waiters into a wait-for graph.
+    fn recount_owners(&self, common: &Common, graph: &mut WaitFor) {
+        for (entry, held) in self.entries.iter() {
+            let spot = self.spot(common, entry);
+            if let Some(detail) = self.hold_details.get(&held.token)
+                && let Some(owner) = detail.owner
+            {
+                let (name, label) = (held.name.clone(), detail.label.clone());
+                graph.hold(spot, Held { owner, name, label });
+            }
+            let owners =
+                self.queue(held).filter_map(|(slot, _)| self.wait_details.get(&slot)?.owner);
+            owners.for_each(|owner| graph.count_wait(owner, spot));
+        }
     }
 
     /// Invariants 1 and 2.

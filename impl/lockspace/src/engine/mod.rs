@@ -15,10 +15,12 @@ mod drain;
 mod effects;
 mod entries;
 mod inspect;
+mod notes;
 mod standing;
 mod stats;
 mod table;
 mod timers;
+mod wait_for;
 mod watchers;
 
 #[cfg(all(test, not(lockspace_shuttle)))]
@@ -42,7 +44,7 @@ pub(crate) use common::Setup;
 pub(crate) use effects::Effects;
 
 use crate::clock::{Clock, Tick, clamp};
-use crate::error::Loss;
+use crate::error::{Loss, Waits};
 use crate::name::LockName;
 use crate::runtime::Owner;
 use crate::sync::{CachePadded, Mutex, MutexGuard};
@@ -74,7 +76,7 @@ pub(crate) struct Ask<'a> {
     /// The length of the lease, in nanoseconds.
     pub(crate) lease: Option<NonZeroU64>,
     pub(crate) label: Option<&'a str>,
-    /// Who asks, where self-waits are to be found.
+    /// Who asks, where deadlocks or self-waits are looked for.
     pub(crate) owner: Option<Owner>,
 }
 
@@ -96,8 +98,15 @@ pub(crate) enum Acquired {
     Refused(Refusal),
     /// It was given up because of the store.
     Failed(Failure),
+}
+
+/// Why a request that would have to wait was turned away before the protocol was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TurnedAway {
     /// The asker itself holds the name: it would wait for itself.
     SelfWait,
+    /// It would close this cycle.
+    Deadlock(Vec<Waits>),
 }
 
 /// How a release was decided.
@@ -137,7 +146,11 @@ impl Engine {
     }
 
     #[inline]
-    pub(crate) fn acquire(&self, ask: &Ask<'_>, effects: &mut Effects) -> Acquired {
+    pub(crate) fn acquire(
+        &self,
+        ask: &Ask<'_>,
+        effects: &mut Effects,
+    ) -> Result<Acquired, TurnedAway> {
         let hash = self.common.hash(ask.name);
         self.shard_of(hash).acquire(&self.common, effects, ask, hash)
     }
@@ -185,7 +198,7 @@ impl Engine {
 
     /// The guard leaves the task or thread that acquired it.
     pub(crate) fn disown(&self, hold: HoldKey) {
-        self.shard_of_hold(hold).disown(hold);
+        self.shard_of_hold(hold).disown(&self.common, hold);
     }
 }
 

@@ -50,8 +50,10 @@ counters! {
     refused_shutting_down,
     /// Requests refused at a limit on names or waiters.
     refused_at_capacity,
-    /// Requests refused because their own task or thread holds the name.
+    /// Requests refused because their own owner holds the name.
     refused_self_wait,
+    /// Requests refused because they would have closed a cycle of waits.
+    refused_deadlock,
     /// Acquires dropped before they had seen an answer, while waiting or already granted.
     cancelled,
     /// Holds that their holders released.

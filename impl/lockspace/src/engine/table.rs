@@ -29,15 +29,16 @@ use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::{Entries, KEEP, NONE};
+use super::notes::Detail;
 use super::standing::{Refused, Standing};
 use super::stats::Counters;
 use super::timers::Target;
+use super::wait_for::Spot;
 use super::watchers::Watchers;
-use super::{Acquired, Ask, Failure, HoldKey, Patience, Released, WaitKey};
+use super::{Acquired, Ask, Failure, HoldKey, Patience, Released, TurnedAway, WaitKey};
 use crate::clock::Tick;
 use crate::error::Loss;
 use crate::name::LockName;
-use crate::runtime::Owner;
 
 /// A request that has been queued, until its future has seen the answer.
 #[derive(Debug)]
@@ -62,15 +63,6 @@ pub(super) enum WaiterState {
     Refused(Refused),
     /// Given up because of the store, and the future has not seen it.
     Failed(Failure),
-}
-
-/// What a hold or waiter carries only where a user asked for it: kept beside the entries, so that
-/// nobody else pays.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Detail {
-    pub(super) label: Option<Box<str>>,
-    pub(super) since: Option<Tick>,
-    pub(super) owner: Option<Owner>,
 }
 
 /// A hold that ended without its guard.
@@ -131,22 +123,23 @@ impl Table {
         effects: &mut Effects,
         ask: &Ask<'_>,
         hash: u64,
-    ) -> Acquired {
+    ) -> Result<Acquired, TurnedAway> {
         self.heed_shutdown(common, effects);
         if self.heard > Stage::Open {
             self.counters.refused_shutting_down += 1;
-            return Acquired::Refused(Refusal::ShuttingDown); // upholds S9
+            return Ok(Acquired::Refused(Refusal::ShuttingDown)); // upholds S9
         }
         match self.entries.find(ask.name, hash) {
             None if !common.reserve_name() => {
                 self.counters.refused_at_capacity += 1;
-                Acquired::Refused(Refusal::AtCapacity) // upholds S10
+                Ok(Acquired::Refused(Refusal::AtCapacity)) // upholds S10
             }
             None if self.away.is_some() => self.send_for(common, effects, ask, hash),
             None => {
                 let entry = self.entries.insert(ask.name, hash);
                 let detail = common.detail_of(ask);
-                Acquired::Granted(self.grant_on_terms(common, effects, entry, ask.lease, detail))
+                let hold = self.grant_on_terms(common, effects, entry, ask.lease, detail);
+                Ok(Acquired::Granted(hold))
             }
             Some(entry) => self.join_queue(common, effects, ask, entry),
         }
@@ -159,26 +152,27 @@ impl Table {
         effects: &mut Effects,
         ask: &Ask<'_>,
         entry: u32,
-    ) -> Acquired {
+    ) -> Result<Acquired, TurnedAway> {
         let Patience::Queue { waker, wait } = ask.patience else {
             self.counters.refused_busy += 1;
-            return Acquired::Refused(Refusal::Busy);
+            return Ok(Acquired::Refused(Refusal::Busy));
         };
         let held = &self.entries[entry];
-        if ask.owner.is_some() && self.owner(held.token) == ask.owner {
-            self.counters.refused_self_wait += 1;
-            return Acquired::SelfWait;
-        }
         // Of those who wait for a name that is away, the first one is about to hold it.
         let limit = common.waiters_per_name.saturating_add(is_wish(held.token).into());
         if held.queued >= limit {
             self.counters.refused_at_capacity += 1;
-            return Acquired::Refused(Refusal::AtCapacity); // upholds S10
+            return Ok(Acquired::Refused(Refusal::AtCapacity)); // upholds S10
+        }
+        // Only what would wait can wait for itself (upholds D1).
+        if ask.owner.is_some() && self.owner(held.token) == ask.owner {
+            self.counters.refused_self_wait += 1;
+            return Err(TurnedAway::SelfWait);
         }
         self.enqueue(common, effects, ask, entry, (waker, wait, false))
     }
 
-    /// Takes a place at the end of the queue.
+    /// Takes a place at the end of the queue, unless that closes a cycle of waits (upholds D1).
     pub(super) fn enqueue(
         &mut self,
         common: &Common,
@@ -186,7 +180,13 @@ impl Table {
         ask: &Ask<'_>,
         entry: u32,
         (waker, wait, impatient): (&Waker, Option<u64>, bool),
-    ) -> Acquired {
+    ) -> Result<Acquired, TurnedAway> {
+        if let (Some(wait_for), Some(owner)) = (&common.wait_for, ask.owner)
+            && let Err(cycle) = wait_for.lock().wait(owner, self.spot(common, entry))
+        {
+            self.counters.refused_deadlock += 1;
+            return Err(TurnedAway::Deadlock(cycle));
+        }
         let wait_end = wait.map_or(Tick::NEVER, |ns| common.clock.after(ns));
         self.counters.queued += 1;
         let slot = self.waiters.insert(Waiter {
@@ -204,7 +204,7 @@ impl Table {
         if wait_end < Tick::NEVER {
             common.arm(wait_end, self.wait_target(common, slot), effects);
         }
-        Acquired::Queued(self.wait_key(common, slot))
+        Ok(Acquired::Queued(self.wait_key(common, slot)))
     }
 
     /// The future looks whether it has been answered. An answer frees the slot.
@@ -242,7 +242,7 @@ impl Table {
             WaiterState::Queued { .. } => {
                 let entry = self.waiters[slot as usize].entry;
                 self.unlink(common, effects, slot);
-                self.wait_details.remove(&slot);
+                self.forget_wait(common, slot);
                 self.counters.cancelled += 1;
                 self.settle(common, effects, entry);
             }
@@ -426,7 +426,7 @@ impl Table {
             common.arm(end, Target::Lease(hold), effects);
         }
         if let Some(detail) = detail {
-            self.hold_details.insert(hold.token.0, detail);
+            self.note_hold(common, hold, detail);
         }
         hold
     }
@@ -479,7 +479,7 @@ impl Table {
             common.disarm(lease_end, Target::Lease(hold), effects);
         }
         if !self.hold_details.is_empty() {
-            self.end_noted_hold(common, token);
+            self.end_noted_hold(common, token, entry);
         }
         if !self.watchers.is_empty() {
             self.watchers.ended(token, effects);
@@ -520,31 +520,6 @@ impl Table {
         let waiter = &mut self.waiters[slot as usize];
         waiter.state = state;
         effects.wake(waiter.waker.take());
-    }
-
-    /// A wait has ended with an answer: it is measured, if it was timed, and what was noted of it is noted
-    /// of the hold from now on, if there is one.
-    #[inline]
-    pub(super) fn end_wait(&mut self, common: &Common, slot: u32) -> Option<Detail> {
-        if self.wait_details.is_empty() { None } else { self.end_noted_wait(common, slot) }
-    }
-
-    #[cold]
-    fn end_noted_wait(&mut self, common: &Common, slot: u32) -> Option<Detail> {
-        let mut detail = self.wait_details.remove(&slot)?;
-        if let Some(since) = &mut detail.since {
-            let now = common.clock.now();
-            self.counters.wait.record(now.since(*since));
-            *since = now;
-        }
-        Some(detail)
-    }
-
-    #[cold]
-    fn end_noted_hold(&mut self, common: &Common, token: u64) {
-        if let Some(Detail { since: Some(since), .. }) = self.hold_details.remove(&token) {
-            self.counters.hold.record(common.clock.now().since(since));
-        }
     }
 
     fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
@@ -670,23 +645,16 @@ impl Table {
         self.next_token = token.0;
     }
 
-    /// A guard that changes hands has no owner that could wait for itself.
-    pub(super) fn disown(&mut self, hold: HoldKey) {
-        if let Some(detail) = self.hold_details.get_mut(&hold.token.0) {
-            detail.owner = None;
-        }
-    }
-
-    fn owner(&self, token: u64) -> Option<Owner> {
-        self.hold_details.get(&token).and_then(|detail| detail.owner)
-    }
-
     fn wait_key(&self, common: &Common, slot: u32) -> WaitKey {
         WaitKey { shard: self.index(common), slot }
     }
 
     fn wait_target(&self, common: &Common, slot: u32) -> Target {
         Target::Wait(self.wait_key(common, slot))
+    }
+
+    pub(super) fn spot(&self, common: &Common, entry: u32) -> Spot {
+        Spot { shard: self.index(common), entry }
     }
 
     fn index(&self, common: &Common) -> u32 {

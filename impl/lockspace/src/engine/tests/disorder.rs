@@ -7,7 +7,8 @@ use std::task::Waker;
 use lockspace_spec::Refusal;
 
 use crate::engine::entries::NONE;
-use crate::engine::table::{Detail, Table, WaiterState};
+use crate::engine::notes::Detail;
+use crate::engine::table::{Table, WaiterState};
 use crate::engine::timers::Target;
 use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
 use crate::sync::MutexGuard;
@@ -22,6 +23,7 @@ fn sound() -> Engine {
         max_names: None,
         max_waiters_per_name: Some(2),
         timing: false,
+        detect_deadlocks: false,
         inbox: None,
     };
     let engine = Engine::new(&setup);
@@ -31,7 +33,7 @@ fn sound() -> Engine {
         let patience = Patience::Queue { waker: Waker::noop(), wait };
         let ask = Ask { name: "a", patience, lease, label: None, owner: None };
         let answer = engine.acquire(&ask, &mut Effects::default());
-        assert!(matches!(answer, Acquired::Granted(_) | Acquired::Queued(_)));
+        assert!(matches!(answer, Ok(Acquired::Granted(_) | Acquired::Queued(_))));
     }
     engine
 }

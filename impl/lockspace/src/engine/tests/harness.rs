@@ -28,6 +28,7 @@ pub(super) struct Race {
     preemptions: Option<usize>,
     pub(super) shards: usize,
     pub(super) max_names: Option<usize>,
+    pub(super) detect_deadlocks: bool,
     /// Timers that are armed have a reaper, whose clock stands at this hour.
     pub(super) reaper_at: Option<u64>,
 }
@@ -35,7 +36,14 @@ pub(super) struct Race {
 impl Race {
     /// Every interleaving, at least so many of them.
     pub(super) fn complete(floor: usize) -> Self {
-        Self { floor, preemptions: None, shards: 1, max_names: None, reaper_at: None }
+        Self {
+            floor,
+            preemptions: None,
+            shards: 1,
+            max_names: None,
+            detect_deadlocks: false,
+            reaper_at: None,
+        }
     }
 
     /// Every interleaving with at most so many preemptions.
@@ -50,6 +58,11 @@ impl Race {
 
     pub(super) fn max_names(self, max: usize) -> Self {
         Self { max_names: Some(max), ..self }
+    }
+
+    /// Deadlocks are looked for.
+    pub(super) fn detect_deadlocks(self) -> Self {
+        Self { detect_deadlocks: true, ..self }
     }
 
     /// Whoever must start a reaper does: a thread whose clock stands at `hour`.

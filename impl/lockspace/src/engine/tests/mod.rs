@@ -19,6 +19,7 @@
 //! | [`time`] | a wait timeout or the end of a lease, and a grant, a release, a renewal |
 //! | [`shutdown`] | a shutdown or the end of its grace, and everybody |
 //! | [`force`] | a forced release or a watcher, and a release |
+//! | [`deadlock`] | owners who want two names the other way round |
 //! | [`names`] | two names in one shard or two, and the limit on names |
 //! | [`reaper`] | timers that come and go, and a reaper that sleeps, ends or dies |
 //! | [`callers`] | the public futures, guards and blocked threads |
@@ -41,6 +42,7 @@
 
 mod callers;
 mod cancel;
+mod deadlock;
 #[cfg(not(lockspace_loom))]
 mod disorder;
 mod force;

@@ -13,7 +13,9 @@ use crate::Loss;
 use crate::engine::common::Stage;
 use crate::engine::entries::KEEP;
 use crate::engine::timers::Target;
-use crate::engine::{Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, Setup, WaitKey};
+use crate::engine::{
+    Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, Setup, TurnedAway, WaitKey,
+};
 use crate::runtime::Owner;
 
 fn engine() -> Engine {
@@ -26,6 +28,7 @@ fn engine_of(shards: usize) -> Engine {
         max_names: None,
         max_waiters_per_name: None,
         timing: false,
+        detect_deadlocks: false,
         inbox: None,
     })
 }
@@ -38,7 +41,7 @@ fn queue(engine: &Engine, waker: &Waker) -> WaitKey {
     let patience = Patience::Queue { waker, wait: None };
     let ask = Ask { name: "a", patience, lease: None, label: None, owner: None };
     match engine.acquire(&ask, &mut Effects::default()) {
-        Acquired::Queued(key) => key,
+        Ok(Acquired::Queued(key)) => key,
         other => unreachable!("the name is held: {other:?}"),
     }
 }
@@ -219,7 +222,7 @@ fn lease_timer_that_strikes_before_the_lease_ends_takes_nothing() {
         owner: None,
     };
     let mut effects = Effects::default();
-    let Acquired::Granted(hold) = engine.acquire(&ask, &mut effects) else {
+    let Ok(Acquired::Granted(hold)) = engine.acquire(&ask, &mut effects) else {
         unreachable!("it is free")
     };
     let now = engine.common.clock.now();
@@ -242,16 +245,16 @@ fn name_of_a_lost_hold_is_its_own_though_another_has_its_place() {
 #[test]
 fn owner_that_asks_for_what_it_holds_is_told_so_and_does_not_queue() {
     let engine = engine();
-    let owner = Some(Owner::Thread(std::thread::current().id()));
+    let owner = Some(Owner::caller());
     let patience = Patience::Queue { waker: Waker::noop(), wait: None };
     let ask = Ask { name: "a", patience, lease: None, label: None, owner };
     let mut effects = Effects::default();
-    let Acquired::Granted(hold) = engine.acquire(&ask, &mut effects) else {
+    let Ok(Acquired::Granted(hold)) = engine.acquire(&ask, &mut effects) else {
         unreachable!("it is free")
     };
-    assert_eq!(engine.acquire(&ask, &mut effects), Acquired::SelfWait);
+    assert_eq!(engine.acquire(&ask, &mut effects), Err(TurnedAway::SelfWait));
     engine.disown(hold);
-    assert!(matches!(engine.acquire(&ask, &mut effects), Acquired::Queued(_)));
+    assert!(matches!(engine.acquire(&ask, &mut effects), Ok(Acquired::Queued(_))));
 }
 
 #[test]

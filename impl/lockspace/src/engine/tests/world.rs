@@ -22,7 +22,9 @@ use super::waiter::{Bell, Waited, Waiter, block_until};
 use crate::clock::Tick;
 use crate::engine::{
     Acquired, Ask, Audit, Effects, Engine, HoldKey, Patience, Released, Setup, ShutdownReport,
+    TurnedAway,
 };
+use crate::runtime::Owner;
 use crate::sync::{Arc, with_parker};
 
 /// The two names that tests use: in shards of their own where there are two.
@@ -92,6 +94,7 @@ impl World {
             max_names: race.max_names,
             max_waiters_per_name: None,
             timing: false,
+            detect_deadlocks: race.detect_deadlocks,
             inbox: None,
         });
         let last = race.shards - 1;
@@ -179,7 +182,6 @@ impl World {
             Acquired::Refused(refusal) => Err(Err(refusal)),
             Acquired::Queued(key) => Ok(Waiter::new(self, name, key, bell)),
             Acquired::Failed(_) => unreachable!("there is no store"),
-            Acquired::SelfWait => unreachable!("nobody says who asks"),
         }
     }
 
@@ -192,6 +194,39 @@ impl World {
         }
         let lease = limits.lease.and_then(|lease| NonZeroU64::new(hours(lease)));
         let ask = Ask { name: text, patience, lease, label: None, owner: None };
+        let asked = self.act(|effects| self.engine.acquire(&ask, effects));
+        asked.expect("nobody says who asks")
+    }
+
+    /// Acquires a free name for an owner.
+    pub(super) fn take_as(&self, owner: u64, name: Name) -> Hold {
+        match self.ask_as(owner, name, Waker::noop()) {
+            Ok(Acquired::Granted(key)) => self.hold(name, key),
+            other => unreachable!("the name is free: {other:?}"),
+        }
+    }
+
+    /// Acquires for an owner, as a task that is polled once: `None` if it is turned away.
+    pub(super) fn queue_as(&self, owner: u64, name: Name) -> Option<Result<Hold, Waiter>> {
+        let bell = Bell::before(Waker::noop());
+        match self.ask_as(owner, name, &Waker::from(Arc::clone(&bell))) {
+            Ok(Acquired::Granted(key)) => Some(Ok(self.hold(name, key))),
+            Ok(Acquired::Queued(key)) => Some(Err(Waiter::new(self, name, key, bell))),
+            Ok(other) => unreachable!("nobody refuses: {other:?}"),
+            Err(_) => None,
+        }
+    }
+
+    /// Acquires for an owner, as a blocked thread does: `None` if it is turned away.
+    pub(super) fn acquire_as(&self, owner: u64, name: Name) -> Option<Hold> {
+        let asked = self.queue_as(owner, name)?;
+        Some(asked.unwrap_or_else(|waiter| waiter.wait().expect("nobody refuses")))
+    }
+
+    fn ask_as(&self, owner: u64, name: Name, waker: &Waker) -> Result<Acquired, TurnedAway> {
+        let patience = Patience::Queue { waker, wait: None };
+        let (name, owner) = (&self.names[name as usize], Some(Owner::named(owner)));
+        let ask = Ask { name, patience, lease: None, label: None, owner };
         self.act(|effects| self.engine.acquire(&ask, effects))
     }
 
