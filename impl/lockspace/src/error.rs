@@ -207,14 +207,13 @@ pub enum SessionEnd {
     Unreadable,
 }
 
-/// The word of the protocol. It knows no sessions: to those who watch one process, the name was taken away
-/// from outside.
+/// The word of the protocol. It knows no sessions: what ends with one ends by itself, as a lease does.
 impl From<Loss> for lockspace_spec::Loss {
     fn from(loss: Loss) -> Self {
         match loss {
-            Loss::LeaseElapsed => Self::LeaseElapsed,
+            Loss::LeaseElapsed | Loss::Unreadable | Loss::Session(_) => Self::LeaseElapsed,
+            Loss::Forced => Self::Forced,
             Loss::Shutdown => Self::Shutdown,
-            Loss::Forced | Loss::Unreadable | Loss::Session(_) => Self::Forced,
         }
     }
 }

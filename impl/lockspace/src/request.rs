@@ -207,7 +207,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
         if self.check().is_err() {
             return Err(Taped::OFF);
         }
-        let asked = || record::acquire(self.name, wait_timeout, self.lease);
+        // Over a store every hold may end by itself, with its session.
+        let leased = || self.lease.is_some() || self.space.over_a_store();
+        let asked = || record::acquire(self.name, wait_timeout, leased());
         let call = self.space.tape().asked(asked, || self.said());
         let plain = self.lease.is_none() && self.label.is_none() && !self.space.detects_self_wait();
         if plain && let Some(hold) = self.space.engine().take_free(self.name) {

@@ -304,9 +304,9 @@ impl Driver {
                     }
                 }
                 News::Lost(name, token) => {
-                    self.engine(|engine, effects| {
-                        engine.taken_away(name.as_str(), token, effects);
-                    });
+                    if let Some(space) = self.space.upgrade() {
+                        space.taken_elsewhere(name.as_str(), token);
+                    }
                 }
                 // Whoever waits for it is told together with the answer.
                 News::Unreadable(name) => {
@@ -435,7 +435,9 @@ impl Drop for Driver {
             // The runtime has ended: nobody will keep the session alive.
             self.status.alive(false);
             self.engine(|engine, effects| engine.session_ended(SessionEnd::Outage, effects));
-            self.engine(|engine, effects| engine.shutdown(Duration::ZERO, effects));
+            if let Some(space) = self.space.upgrade() {
+                space.begin_shutdown(Duration::ZERO);
+            }
             self.engine(|engine, effects| engine.driver_ended(0, true, effects));
         }
     }
