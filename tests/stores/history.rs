@@ -234,6 +234,35 @@ async fn a_hold_that_somebody_elsewhere_has_forced_has_an_order_in_the_history()
     assert_eq!(recorded.accepted("a forced release"), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_order_to_force_a_name_is_recorded_wherever_its_holder_is() {
+    let store = Faulty::over(Memory::new());
+    let mut recorded = Recorded::default();
+    let space = recorded.open(store.clone()).await;
+    let other = open(store.inner.clone()).await;
+    let theirs = other.acquire("theirs").await.unwrap();
+    let ours = space.acquire(NAME).await.unwrap();
+    for name in [NAME, NAME, "theirs"] {
+        space.force_release_everywhere(name).await.unwrap();
+    }
+    assert_eq!(ours.release().unwrap_err().reason, Loss::Forced);
+    // One whose answer nobody waited for, and one that the store did not answer.
+    let ours = space.acquire(NAME).await.unwrap();
+    store.usually(Fate::Slow(100));
+    let limit = Duration::from_millis(150);
+    let order = tokio::time::timeout(limit, space.force_release_everywhere(NAME));
+    assert!(order.await.is_err());
+    store.usually(Fate::Refused);
+    assert!(space.force_release_everywhere("theirs").await.is_err());
+    store.usually(Fate::Done);
+    assert_eq!(within(2 * TTL, ours.lost()).await.reason, Loss::Forced);
+    drop((theirs, ours));
+    assert_eq!(recorded.accepted("orders"), 2);
+    let page = recorded.page.0.lock().unwrap().clone();
+    let orders = String::from_utf8(page).unwrap().matches("force_release").count();
+    assert_eq!(orders, 6, "five that were given here, and the one that was found carried out");
+}
+
 #[tokio::test]
 async fn the_end_of_the_runtime_is_recorded_as_a_shutdown() {
     let dead = std::thread::spawn(|| {
