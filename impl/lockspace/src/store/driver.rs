@@ -21,9 +21,9 @@ use super::hints::Hints;
 use super::member::{Answer, Member, News};
 use super::open::Status;
 use super::options::Plan;
-use super::record::{RecordError, SessionId};
+use super::record::{RecordError, SessionId, SessionRecord};
 use super::session::{End, Life, Session};
-use super::{Moment, Reply};
+use super::{HeldElsewhere, Moment, Reply};
 use crate::LockName;
 use crate::clock::{Clock, Tick};
 use crate::engine::{Effects, Engine, Failure, Inbox, Notice, Wish};
@@ -50,6 +50,9 @@ pub(crate) struct Driver {
     member: Member,
     /// The names that are away, by the engine's latest notice.
     wanted: BTreeMap<LockName, Wish>,
+    /// What other sessions say of themselves: those that the last sweep has met, and those that were looked at
+    /// since.
+    labels: BTreeMap<SessionId, String>,
     calls: FuturesUnordered<Boxed<'static, Done>>,
     hints: Option<Hints>,
     /// Calls that have failed since one did not.
@@ -105,6 +108,7 @@ impl Driver {
             random,
             member,
             wanted: BTreeMap::new(),
+            labels: BTreeMap::new(),
             calls: FuturesUnordered::new(),
             hints,
             failures: 0,
@@ -240,8 +244,43 @@ impl Driver {
         {
             self.unreadable(*id, *why);
         }
+        let named = self.labels(&done.answer);
         self.member.answered(done.answer, now);
-        Some((name?, done.problem))
+        if let Some(session) = named {
+            let behind: Vec<_> = self.member.behind(session).cloned().collect();
+            behind.iter().for_each(|name| self.tell_holder(name));
+        }
+        let name = name?;
+        self.tell_holder(&name);
+        Some((name, done.problem))
+    }
+
+    /// Notes what other sessions say of themselves. Answers of which one that was not known.
+    fn labels(&mut self, answer: &Answer) -> Option<SessionId> {
+        match answer {
+            Answer::Other(id, Reply::Loaded(Some((_, record)))) => {
+                let label = record.label();
+                let known = self.labels.get(id).is_some_and(|known| known == label);
+                (!known).then(|| self.labels.insert(*id, label.to_owned())).map(|_| *id)
+            }
+            Answer::Scan(Some(rows)) => {
+                let label = |row: &SessionRecord| row.label().to_owned();
+                self.labels = rows.sessions.iter().map(|(id, _, row)| (*id, label(row))).collect();
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells the engine who elsewhere holds a name that is wanted here, if that has been seen.
+    fn tell_holder(&self, name: &LockName) {
+        let seen = self.member.names.get(name).and_then(|own| own.held_elsewhere(self.member.id));
+        let wish = self.wanted.get(name).copied();
+        if let (Some((session, token, ahead)), Some(wish)) = (seen, wish) {
+            let label = self.labels.get(&session).filter(|label| !label.is_empty()).cloned();
+            let by = HeldElsewhere { session, label, token, ahead };
+            self.engine(|engine, _| engine.held_elsewhere(name, wish, by));
+        }
     }
 
     /// Nobody can tell whether the session lives: whoever waits for it is told.
