@@ -192,7 +192,7 @@ impl Running {
         if told.as_ref() == Some(&seen) {
             return self.tell(seen);
         }
-        let (seen, told) = (self.event(seen), told);
+        let seen = self.event(seen);
         for observer in &self.observers {
             let told = told.clone().map(|what| Event { what, ..seen });
             observer.see_otherwise(seen.clone(), told);

@@ -52,7 +52,7 @@ pub(crate) struct Driver {
     wanted: BTreeMap<LockName, Wanted>,
     /// The greatest version that any session of this process has seen. A store that has lost it together with
     /// all its rows must not have tokens begin anew (upholds S2).
-    greatest: Version,
+    greatest: Option<Version>,
     /// How often the store has shown that it has gone back, since a session has begun.
     went_back: u32,
     /// What other sessions say of themselves: those that the last sweep has met, and those that were looked at
@@ -76,7 +76,7 @@ pub(crate) struct Driver {
 struct Wanted {
     wish: Wish,
     /// The greatest version that was seen before the session wished for it: it is granted with a greater one.
-    after: Version,
+    after: Option<Version>,
 }
 
 /// When something is to be done that the session does not know of. None: not at all.
@@ -121,7 +121,7 @@ impl Driver {
             random,
             member,
             wanted: BTreeMap::new(),
-            greatest: Version(0),
+            greatest: None,
             went_back: 0,
             labels: BTreeMap::new(),
             calls: FuturesUnordered::new(),
@@ -268,7 +268,7 @@ impl Driver {
         {
             self.unreadable(*id, *why);
         }
-        self.greatest = self.greatest.max(greatest(&done.answer).unwrap_or(self.greatest));
+        self.greatest = self.greatest.max(greatest(&done.answer));
         let named = self.labels(&done.answer);
         self.member.answered(done.answer, now);
         if let Some(session) = named {
@@ -364,12 +364,14 @@ impl Driver {
             match news {
                 News::Begun => self.begun(),
                 News::Granted(name, token) => {
-                    let wanted = self.wanted.get(&name).copied();
-                    if let Some(Wanted { after, .. }) = wanted.filter(|w| token <= w.after.into()) {
+                    let Some(Wanted { wish, after }) = self.wanted.get(&name).copied() else {
+                        continue;
+                    };
+                    if let Some(after) = after.filter(|after| token <= (*after).into()) {
                         let problem = Problem::WentBack { version: Version(token.0), after };
                         self.status.failed(None, problem.of_store().unwrap_or_default());
                         self.went_back(now);
-                    } else if let Some(Wanted { wish, .. }) = wanted {
+                    } else {
                         let granted = self
                             .engine(|engine, effects| engine.granted(&name, wish, token, effects));
                         // Otherwise the engine has noticed why, and says so next.

@@ -124,7 +124,7 @@ pub(crate) async fn make(
     session: SessionId,
     call: Call,
     limit: Duration,
-    after: Version,
+    after: Option<Version>,
 ) -> Done {
     let mut problem = None;
     let writes = matches!(
@@ -148,8 +148,8 @@ pub(crate) async fn make(
         }
         Call::Scan => Answer::Scan(scan_all(&*store, limit, &mut problem).await),
     };
-    match greatest(&answer) {
-        Some(version) if writes && version <= after => {
+    match (greatest(&answer), after) {
+        (Some(version), Some(after)) if writes && version <= after => {
             let answer = match answer {
                 Answer::Name(name, _) => Answer::Name(name, Reply::Unknown),
                 _ => Answer::Own(Reply::Unknown),
