@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lockspace::store::Memory;
-use lockspace::{AcquireError, Loss};
+use lockspace::store::{Memory, Options};
+use lockspace::{AcquireError, LockSpace, Loss};
 
 use crate::faulty::{Fate, Faulty};
 use crate::{NAME, TTL, names, open, pass, settle, within};
@@ -184,4 +184,40 @@ async fn a_slow_store_is_slow_and_loses_nothing() {
     guard.release().unwrap();
     pass(Duration::from_secs(2)).await;
     assert_eq!(names(&inner).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_ends_in_vain_says_who_elsewhere_was_in_the_way() {
+    let store = Memory::new();
+    let labelled = Options::new().label("worker 7");
+    let there = LockSpace::open(store.clone(), labelled).await.unwrap();
+    let (second, here) = (open(store.clone()).await, open(store.clone()).await);
+    let guard = there.acquire(NAME).await.unwrap();
+    let waits = tokio::spawn(async move { second.acquire(NAME).await.map(drop) });
+    settle().await;
+    let request = here.acquire(NAME).wait_timeout(Duration::from_millis(900));
+    let AcquireError::TimedOut(error) = request.await.unwrap_err() else { panic!("it waits") };
+    let text = error.to_string();
+    let standing = error.standing.unwrap();
+    assert!(standing.holder.is_none());
+    let holder = standing.elsewhere.unwrap();
+    assert_eq!(holder.label.as_deref(), Some("worker 7"));
+    assert_eq!((holder.token, holder.ahead), (guard.fencing_token(), 1));
+    let session = here.survey().await.unwrap().names[0].holder.session;
+    assert_eq!(holder.session, session);
+    let says = format!(
+        ": held elsewhere by worker 7 (session {session}) under token {}, with 1 session waiting \
+         before this one; 0 of 1 in the queue were ahead",
+        holder.token,
+    );
+    assert!(text.ends_with(&says), "{text}");
+    // What is held here is said as in one process, and what was seen of others is forgotten.
+    drop(guard);
+    waits.await.unwrap().unwrap();
+    let guard = here.acquire(NAME).await.unwrap();
+    let error = here.acquire(NAME).wait_timeout(TTL).await.unwrap_err();
+    let AcquireError::TimedOut(error) = error else { panic!("{error}") };
+    let standing = error.standing.unwrap();
+    assert_eq!(standing.holder.map(|holder| holder.token), Some(guard.fencing_token()));
+    assert_eq!(standing.elsewhere, None);
 }

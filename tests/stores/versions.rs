@@ -1,7 +1,9 @@
 //! Stores whose versions are not what they should be: too great for a fencing token, or older than before.
 
 use std::collections::BTreeMap;
+use std::future::IntoFuture;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lockspace::store::record::{Record, RecordError};
 use lockspace::store::{OpenError, Options, Row, Store, StoreError, Swap, Version};
@@ -17,6 +19,8 @@ struct Restorable(Arc<Mutex<Rows>>);
 struct Rows {
     last: u64,
     rows: BTreeMap<String, (Version, Vec<u8>)>,
+    /// Swaps are done, and nobody is told.
+    answers_are_lost: bool,
 }
 
 impl Restorable {
@@ -27,6 +31,15 @@ impl Restorable {
     /// As somebody does who restores a copy; the versions go on, as a store owes it.
     fn restore(&self, copy: &Rows) {
         self.0.lock().unwrap().rows = copy.rows.clone();
+    }
+
+    /// As somebody does who flushes everything, how far the versions had come too.
+    fn begin_anew(&self) {
+        *self.0.lock().unwrap() = Rows::default();
+    }
+
+    fn lose_answers(&self, lose: bool) {
+        self.0.lock().unwrap().answers_are_lost = lose;
     }
 
     fn go_on_from(&self, version: Version) {
@@ -55,6 +68,9 @@ impl Store for Restorable {
             Some(bytes) => all.rows.insert(key.into(), (version, bytes.into())),
             None => all.rows.remove(key),
         };
+        if all.answers_are_lost {
+            return Err(StoreError::Unknown("the answer was lost".into()));
+        }
         Ok(Swap::Swapped(version))
     }
 
@@ -124,4 +140,63 @@ async fn a_store_that_has_lost_everything_ends_the_session() {
     assert_eq!(lost.reason, Loss::Session(SessionEnd::Removed));
     settle().await;
     assert!(space.acquire(NAME).await.unwrap().fencing_token() > lost.token);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_whose_versions_begin_anew_grants_nothing_until_they_are_greater_than_before() {
+    let store = Restorable::default();
+    store.go_on_from(Version(1_000_000));
+    let space = open(store.clone()).await;
+    let guard = space.acquire(NAME).await.unwrap();
+    store.begin_anew();
+    // The session does not know of it yet, and nobody is granted a smaller token all the same.
+    let request = space.acquire("other").wait_timeout(TTL);
+    let error = within(2 * TTL, request).await.unwrap_err();
+    assert!(matches!(error, AcquireError::Unreachable(_)), "{error}");
+    let says = "it has gone back: it has given the version";
+    assert!(error.to_string().contains(says), "{error}");
+    let lost = within(TTL, guard.lost()).await;
+    assert_eq!(lost.reason, Loss::Session(SessionEnd::StoreWentBack));
+    // Nor by any later session of this process, which has not seen the store before.
+    let before = store.copy().last;
+    let error = space.acquire(NAME).wait_timeout(20 * TTL).await.unwrap_err();
+    assert!(error.to_string().contains(says), "{error}");
+    let health = space.health().to_string();
+    assert!(health.contains(says), "{health}");
+    let swaps = store.copy().last - before;
+    assert!((1..2_000).contains(&swaps), "{swaps} swaps in five minutes");
+    store.go_on_from(Version(2_000_000));
+    let again = within(TTL, space.acquire(NAME)).await.unwrap();
+    assert!(again.fencing_token() > lost.token);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_lost_everything_and_then_the_session_grants_no_smaller_token() {
+    let store = Restorable::default();
+    store.go_on_from(Version(1_000_000));
+    let space = open(store.clone()).await;
+    let guard = space.acquire(NAME).await.unwrap();
+    store.begin_anew();
+    assert!(matches!(within(TTL, guard.lost()).await.reason, Loss::Session(SessionEnd::Removed)));
+    let error = space.acquire(NAME).wait_timeout(TTL).await.unwrap_err();
+    assert!(matches!(error, AcquireError::Unreachable(_)), "{error}");
+    let error = space.acquire(NAME).wait_timeout(Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, AcquireError::Unreachable(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_found_with_a_smaller_version_is_no_grant() {
+    let store = Restorable::default();
+    store.go_on_from(Version(1_000_000));
+    let space = open(store.clone()).await;
+    let guard = space.acquire(NAME).await.unwrap();
+    store.begin_anew();
+    store.lose_answers(true);
+    let mut request = Box::pin(space.acquire("other").wait_timeout(TTL / 4).into_future());
+    assert!(tokio::time::timeout(Duration::from_millis(1), &mut request).await.is_err());
+    assert!(store.copy().rows.contains_key("lock/other"), "it was done");
+    store.lose_answers(false);
+    let error = request.await.unwrap_err();
+    assert!(error.to_string().contains("it has gone back"), "{error}");
+    assert_eq!(guard.lost().await.reason, Loss::Session(SessionEnd::StoreWentBack));
 }

@@ -245,7 +245,9 @@ pub enum SessionEnd {
     Outage,
     /// Its row was removed: by somebody to whom it seemed dead, or with everything else in the store.
     Removed,
-    /// The store has lost what the session had written, or was restored from a copy.
+    /// The store has lost what the session had written, or was restored from a copy, or gives versions that are
+    /// not greater than those it has given before. In the last case nothing is granted in this process until
+    /// they are: `docs/protocol-over-a-store.md` says what an operator must do.
     StoreWentBack,
     /// Something was written over its row that cannot be read. It is left as it is, and so is what the
     /// session held: until somebody removes the row, whoever asks for that is told
@@ -253,14 +255,13 @@ pub enum SessionEnd {
     Unreadable,
 }
 
-/// The word of the protocol. It knows no sessions: to those who watch one process, the name was taken away
-/// from outside.
+/// The word of the protocol. It knows no sessions: what ends with one ends by itself, as a lease does.
 impl From<Loss> for lockspace_spec::Loss {
     fn from(loss: Loss) -> Self {
         match loss {
-            Loss::LeaseElapsed => Self::LeaseElapsed,
+            Loss::LeaseElapsed | Loss::Unreadable | Loss::Session(_) => Self::LeaseElapsed,
+            Loss::Forced => Self::Forced,
             Loss::Shutdown => Self::Shutdown,
-            Loss::Forced | Loss::Unreadable | Loss::Session(_) => Self::Forced,
         }
     }
 }

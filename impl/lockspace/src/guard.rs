@@ -27,6 +27,12 @@ use crate::sync::Arc;
 /// hold may end before its guard is dropped, if its lease ends, an operator forces it or a shutdown's
 /// grace ends; the guard then [is told](Self::lost), and whatever it still does changes nothing (S8).
 ///
+/// # Over a store
+/// A hold may also end with its session. And one that somebody [forces](crate::LockSpace::force_release_everywhere)
+/// in another process ends in the store first: its guard is told by the next sweep, within
+/// [`sweep_every`](crate::store::Options::sweep_every) (by default the ttl) and three calls. Until then the
+/// guard does not know, somebody else may hold the name, and only the token protects what both work on.
+///
 /// # Panics
 /// A panic while a guard is held releases it, as any drop does. There is no poisoning: whether what the
 /// lock protects is still in order is for its owner to know.
@@ -128,6 +134,10 @@ impl<'a> Guard<'a> {
     /// `false` says that the hold was current at some moment during the call, and nothing of any moment
     /// after it. To be safe against what happens in between, use the
     /// [fencing token](Self::fencing_token).
+    ///
+    /// Over a store it says what this process knows, and asks nobody: `false` says that the session trusted
+    /// itself at some moment during the call, and that no forced release had been noticed. A forced release
+    /// elsewhere is noticed [later](Self#over-a-store).
     #[must_use]
     pub fn is_lost(&self) -> bool {
         !self.space().engine().is_held(self.hold())
@@ -141,13 +151,18 @@ impl<'a> Guard<'a> {
         LostFuture { ended: EndFuture::new(self.space(), self.hold()), request: self.request }
     }
 
-    /// Releases the name, and says whether it was still held.
+    /// Releases the name, and says whether it was still held, as far as this process knew.
     ///
     /// Dropping the guard does the same and keeps silent.
     ///
     /// # Guarantees
     /// The next waiter holds the name in the same step (S7). A hold that was lost stays lost, and its
     /// successor is not disturbed (S8).
+    ///
+    /// Over a store it answers before the store has heard of it, which takes one call more. Until then whoever
+    /// asks elsewhere without waiting may be told `Busy`, and who waits is granted it by that call. If the process
+    /// dies before, the name stays until its session is [dead](crate::store::Options::ttl). `Ok` says that no
+    /// loss was known here: a hold that was forced elsewhere may have ended [before](Self#over-a-store).
     ///
     /// # Errors
     /// [`LostHold`] if the hold had ended before: what was done under it may have run beside a

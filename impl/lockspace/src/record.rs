@@ -4,6 +4,10 @@
 //! told in one place: a call is invoked before the engine is asked and returned after it has answered,
 //! with no lock held. See the package `lockspace-history` for writing histories down and judging them.
 //!
+//! Over a store a process sees only its own part of what happens: who is told that a name is somebody else's
+//! cannot show by whom. So there a history says less, or says it otherwise, than users were told
+//! ([`told_over_a_store`], [`Answer`]), and nothing that cannot be judged by it.
+//!
 //! What this file must not do: change what an operation does.
 
 use std::collections::HashMap;
@@ -12,7 +16,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Return, Ticket, What};
-use lockspace_spec::{FencingToken, Grace, Lease, Wait};
+use lockspace_spec::{self as spec, FencingToken, Grace, Lease, Refusal, Wait};
 
 use crate::clock::{Limit, Stopwatch};
 use crate::engine::{Acquired, Released};
@@ -35,6 +39,11 @@ pub(crate) struct Said<'a> {
 pub(crate) trait Observer: Send + Sync {
     fn see(&self, event: Event, said: Said<'_>);
 
+    /// The same, where a history has it otherwise, or not at all.
+    fn see_otherwise(&self, seen: Event, _told: Option<Event>) {
+        self.see(seen, Said::default());
+    }
+
     /// Where the holds that it knows of were acquired.
     fn places(&self, _into: &mut HashMap<FencingToken, Place>) {}
 }
@@ -46,6 +55,10 @@ impl Observer for Outsider {
     fn see(&self, event: Event, _: Said<'_>) {
         self.0.record(event);
     }
+
+    fn see_otherwise(&self, seen: Event, told: Option<Event>) {
+        self.0.record_seen(seen, told);
+    }
 }
 
 /// Where the events of a lockspace go: nowhere, unless recorders were set.
@@ -55,6 +68,7 @@ struct Running {
     observers: Vec<Arc<dyn Observer>>,
     stopwatch: Stopwatch,
     process: u64,
+    over_a_store: bool,
     /// The number of the latest call. A plain counter that orders nothing, so relaxed.
     calls: AtomicUsize,
 }
@@ -74,7 +88,7 @@ impl Taped {
 }
 
 impl Tape {
-    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>, over_a_store: bool) -> Self {
         if observers.is_empty() {
             return Self(None);
         }
@@ -82,6 +96,7 @@ impl Tape {
             observers,
             stopwatch: Stopwatch::start(),
             process: u64::from(std::process::id()),
+            over_a_store,
             calls: AtomicUsize::new(0),
         })))
     }
@@ -119,9 +134,9 @@ impl Tape {
 
     /// A call has ended.
     #[inline]
-    pub(crate) fn returned(&self, call: Taped, how: impl FnOnce() -> Return) {
+    pub(crate) fn returned<A: Into<Answer>>(&self, call: Taped, how: impl FnOnce() -> A) {
         if let Some(running) = &self.0 {
-            running.tell(What::Return(call.id(), how()));
+            running.returned(call.id(), how().into());
         }
     }
 
@@ -129,7 +144,10 @@ impl Tape {
     #[inline]
     pub(crate) fn queued(&self, call: Taped, ticket: impl FnOnce() -> u64) {
         if let Some(running) = &self.0 {
-            running.tell(What::Queued(call.id(), Ticket(ticket())));
+            let queued = What::Queued(call.id(), Ticket(ticket()));
+            // The queue is that of this process, which is not the queue of the name.
+            let told = (!running.over_a_store).then(|| queued.clone());
+            running.tell_otherwise(queued, told);
         }
     }
 
@@ -137,7 +155,8 @@ impl Tape {
     #[inline]
     pub(crate) fn lost(&self, request: Taped, why: Loss) {
         if let Some(running) = &self.0 {
-            running.tell(What::Lost(request.id(), why.into()));
+            let lost = |why| What::Lost(request.id(), why);
+            running.tell_otherwise(lost(as_counted(why)), Some(lost(why.into())));
         }
     }
 
@@ -163,8 +182,29 @@ impl Running {
         self.tell_all(what, Said::default());
     }
 
+    fn returned(&self, call: CallId, Answer { seen, told }: Answer) {
+        let told = if self.over_a_store { told_over_a_store(told) } else { told };
+        self.tell_otherwise(What::Return(call, seen), Some(What::Return(call, told)));
+    }
+
+    #[cold]
+    fn tell_otherwise(&self, seen: What, told: Option<What>) {
+        if told.as_ref() == Some(&seen) {
+            return self.tell(seen);
+        }
+        let seen = self.event(seen);
+        for observer in &self.observers {
+            let told = told.clone().map(|what| Event { what, ..seen });
+            observer.see_otherwise(seen.clone(), told);
+        }
+    }
+
+    fn event(&self, what: What) -> Event {
+        Event { at: self.stopwatch.nanoseconds(), process: self.process, what }
+    }
+
     fn tell_all(&self, what: What, said: Said<'_>) {
-        let event = Event { at: self.stopwatch.nanoseconds(), process: self.process, what };
+        let event = self.event(what);
         let (last, others) = self.observers.split_last().expect("a tape runs for somebody");
         others.iter().for_each(|observer| observer.see(event.clone(), said));
         last.see(event, said);
@@ -179,13 +219,58 @@ impl fmt::Debug for Tape {
 
 // What a call asks and how it ended, in the words of a history.
 
-pub(crate) fn acquire(name: &str, wait: Limit, lease: Limit) -> Call {
+/// How a call has ended.
+pub(crate) struct Answer {
+    /// What its caller was told, as near as the protocol has a word for it.
+    seen: Return,
+    /// What a history says.
+    told: Return,
+}
+
+impl From<Return> for Answer {
+    fn from(how: Return) -> Self {
+        Self { seen: how, told: how }
+    }
+}
+
+impl From<Loss> for Answer {
+    fn from(why: Loss) -> Self {
+        let lost = |why| Return::NotDone(NotDone::Lost(why));
+        Self { seen: lost(as_counted(why)), told: lost(why.into()) }
+    }
+}
+
+/// The word for a loss where losses are counted. An outage is nothing that whoever asked for too short a
+/// lease could mend, so it counts as what comes from outside.
+fn as_counted(why: Loss) -> spec::Loss {
+    match why {
+        Loss::Session(_) | Loss::Unreadable => spec::Loss::Forced,
+        Loss::LeaseElapsed | Loss::Forced | Loss::Shutdown => why.into(),
+    }
+}
+
+/// What a history of a lockspace over a store says in place of an answer that rests upon what it does not
+/// show: who else holds or waits, and whether a hold of this process that is forced stands in the store yet.
+fn told_over_a_store(how: Return) -> Return {
+    match how {
+        Return::NotDone(NotDone::Refused(
+            Refusal::Busy | Refusal::TimedOut | Refusal::AtCapacity,
+        )) => Return::NotDone(NotDone::RuledOut),
+        // Only a forced release is answered so.
+        Return::Done(Done::Released(Some(_))) | Return::NotDone(NotDone::NotHeld) => {
+            Return::Unknown
+        }
+        how => how,
+    }
+}
+
+pub(crate) fn acquire(name: &str, wait: Limit, lease: bool) -> Call {
     let wait = match wait {
         Limit::ZERO => Wait::No,
         Limit::NONE => Wait::Unbounded,
         _ => Wait::Bounded,
     };
-    let lease = if lease == Limit::NONE { Lease::Unbounded } else { Lease::Bounded };
+    let lease = if lease { Lease::Bounded } else { Lease::Unbounded };
     Call::Acquire { name: name.into(), wait, lease }
 }
 
@@ -214,10 +299,10 @@ pub(crate) fn release(request: Taped) -> Call {
     Call::Release { request: request.id() }
 }
 
-pub(crate) fn released(released: &Released) -> Return {
+pub(crate) fn released(released: &Released) -> Answer {
     match released {
-        Released::Released => Return::Done(Done::Released(None)),
-        Released::Lost(_, why) => Return::NotDone(NotDone::Lost((*why).into())),
+        Released::Released => Return::Done(Done::Released(None)).into(),
+        Released::Lost(_, why) => (*why).into(),
     }
 }
 
@@ -225,10 +310,10 @@ pub(crate) fn renew(request: Taped) -> Call {
     Call::Renew { request: request.id() }
 }
 
-pub(crate) fn renewed(renewed: &Result<(), (LockName, Loss)>) -> Return {
+pub(crate) fn renewed(renewed: &Result<(), (LockName, Loss)>) -> Answer {
     match renewed {
-        Ok(()) => Return::Done(Done::Renewed),
-        Err((_, why)) => Return::NotDone(NotDone::Lost((*why).into())),
+        Ok(()) => Return::Done(Done::Renewed).into(),
+        Err((_, why)) => (*why).into(),
     }
 }
 
@@ -241,6 +326,11 @@ pub(crate) fn force_released(token: Option<FencingToken>) -> Return {
         Some(_) => Return::Done(Done::Released(token)),
         None => Return::NotDone(NotDone::NotHeld),
     }
+}
+
+/// Whether and when a hold was ended is not known.
+pub(crate) fn perhaps() -> Return {
+    Return::Unknown
 }
 
 pub(crate) fn shutdown(grace: Duration) -> Call {

@@ -218,7 +218,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
         if self.check().is_err() {
             return Err(Taped::OFF);
         }
-        let asked = || record::acquire(self.name, wait_timeout, self.lease);
+        // Over a store every hold may end by itself, with its session.
+        let leased = || self.lease != Limit::NONE || self.space.over_a_store();
+        let asked = || record::acquire(self.name, wait_timeout, leased());
         let call = self.space.tape().asked(asked, || self.said());
         let bare = self.lease == Limit::NONE && self.label.is_none();
         let plain = bare && !self.space.knows_owners();

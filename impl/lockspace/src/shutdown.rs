@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::engine::ShutdownReport;
-use crate::record;
 use crate::runtime;
 use crate::space::{LockSpace, Shared};
 use crate::sync::with_parker;
@@ -45,10 +44,7 @@ impl LockSpace {
 
     /// Begins to shut down, and does not wait. See [`shutdown`](Self::shutdown).
     pub fn begin_shutdown(&self, grace: Duration) {
-        let space = self.shared();
-        let call = space.tape().invoke(|| record::shutdown(grace));
-        space.act(|engine, effects| engine.shutdown(grace, effects));
-        space.tape().returned(call, record::began);
+        self.shared().begin_shutdown(grace);
     }
 
     /// Waits until the lockspace is closed by a shutdown; for ever, if nobody begins one.

@@ -103,6 +103,20 @@ impl Shared {
         remote.status.unreadable_at(place)
     }
 
+    /// Somebody elsewhere has taken the name from the hold with this token. Who ordered it, and when, was
+    /// seen by nobody here; but a history in which a hold is forced needs an order.
+    pub(crate) fn taken_elsewhere(&self, name: &str, token: FencingToken) {
+        let call = self.tape.invoke(|| record::force_release(name));
+        self.act(|engine, effects| engine.taken_away(name, token, effects));
+        self.tape.returned(call, record::perhaps);
+    }
+
+    pub(crate) fn begin_shutdown(&self, grace: Duration) {
+        let call = self.tape.invoke(|| record::shutdown(grace));
+        self.act(|engine, effects| engine.shutdown(grace, effects));
+        self.tape.returned(call, record::began);
+    }
+
     pub(crate) fn handle(&self) -> Arc<Self> {
         self.me.upgrade().expect("whoever borrows the lockspace keeps it alive")
     }
@@ -470,6 +484,9 @@ impl Builder {
     /// releases, shutdown, and the losses that [`Guard::lost`] tells. Off by default, and then next to
     /// free. The package `lockspace-history` has recorders and the judge.
     ///
+    /// Over a store, a history says of some of it [otherwise](Recorder::record_seen) than users were told, since
+    /// it does not show what other processes do; `docs/history-format.md` says of what.
+    ///
     /// Each call adds a recorder; every one is told everything.
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
         self.observers.push(Arc::new(Outsider(recorder)));
@@ -506,7 +523,7 @@ impl Builder {
         }
         let shared = Arc::new_cyclic(|me| Shared {
             engine: Engine::new(&self.setup),
-            tape: Tape::new(self.observers),
+            tape: Tape::new(self.observers, remote.is_some()),
             me: me.clone(),
             knows_owners: self.detect_self_wait || self.setup.detect_deadlocks,
             health_limits: self.health_limits,

@@ -44,7 +44,8 @@
 //! keep-alive, and its holds are lost. Until then another session may hold the same name: S1 does not
 //! hold over a loss of data. S2 does: a version is never smaller than the server's clock in
 //! microseconds, so tokens go on upwards, as long as that clock does and there were fewer than a million
-//! swaps a second.
+//! swaps a second. None is greater than 2^53 - 1, since the server's scripts count in doubles: that is the
+//! year 2255, and a server whose clock or marker is beyond it refuses every swap and says why.
 //!
 //! *Failover is not promised.* Replication is asynchronous: a replica that takes over may lack the last
 //! swaps, and a lock that was granted may be granted again. Tokens go on upwards there as well, if the

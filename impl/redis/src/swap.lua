@@ -22,6 +22,10 @@ if version ~= expected then return false end
 -- Never backwards: not where the data are older than they were, nor where the clock is.
 local time = redis.call('TIME')
 local drawn = math.max(last + 1, time[1] * 1000000 + time[2])
+-- Numbers are doubles here: from 2^53 on, last + 1 may be last.
+if drawn > 9007199254740991 then
+    return redis.error_reply('LOCKSPACE the versions are used up: none is greater than 9007199254740991 (2^53 - 1)')
+end
 drawn = string.format('%.0f', drawn)
 marker = format .. ' ' .. drawn
 if new then

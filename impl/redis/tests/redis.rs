@@ -139,6 +139,35 @@ async fn versions_go_on_where_the_clock_is_behind() {
 }
 
 #[tokio::test]
+async fn versions_that_are_used_up_are_said_and_none_is_given_twice() {
+    let Some(server) = Redis::start() else { return };
+    let last = (1_u64 << 53) - 1;
+    let set = async |count: u64| {
+        let marker = format!("lockspace-redis/1 {count}");
+        raw(&server, &["HSET", "lockspace:{test}", "", &marker]).await.unwrap();
+    };
+    set(last - 1).await;
+    let store = connect(&server).await;
+    assert_eq!(swapped(&store, "lock/a", None, b"a").await, Version(last));
+    for count in [last, last + 1, last + 2, u64::MAX] {
+        set(count).await;
+        for (key, old, new) in
+            [("lock/b", None, Some(&b"b"[..])), ("lock/a", Some(Version(last)), None)]
+        {
+            match store.swap(key, old, new).await {
+                Err(StoreError::NotDone(why)) => {
+                    assert!(why.to_string().contains("the versions are used up"), "{why}");
+                }
+                other => panic!("{count}: {other:?}"),
+            }
+        }
+        let rows = store.scan("").await.unwrap();
+        assert_eq!(rows.len(), 1, "nothing was done: {rows:?}");
+        assert_eq!((&*rows[0].key, rows[0].version), ("lock/a", Version(last)));
+    }
+}
+
+#[tokio::test]
 async fn a_scan_shows_the_rows_of_its_prefix() {
     let Some(server) = Redis::start() else { return };
     let store = connect(&server).await;

@@ -12,6 +12,7 @@
 //!
 //! Over a store there is one shard: one order of notices, and round trips cost more than any lock.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::mem::take;
 use std::task::{Poll, Waker};
@@ -27,6 +28,7 @@ use super::{Acquired, Ask, Engine, Patience, TurnedAway};
 use crate::clock::Tick;
 use crate::error::{Loss, SessionEnd};
 use crate::name::LockName;
+use crate::store::HeldElsewhere;
 use crate::store::record::RecordError;
 use crate::sync::Mutex;
 
@@ -112,11 +114,17 @@ pub(super) struct Away {
     /// are lost, whether or not anybody has been told. Under the shard's lock like the holds themselves,
     /// so a hold is never judged by the trust of another session than its own.
     trusted_until: Tick,
+    /// Who elsewhere holds what is away, by the wishes for it, as far as the driver has seen it.
+    held_elsewhere: BTreeMap<u64, HeldElsewhere>,
 }
 
 impl Away {
     pub(super) fn new() -> Box<Self> {
-        Box::new(Self { next_wish: Wish::MARK, trusted_until: Tick::NEVER })
+        Box::new(Self {
+            next_wish: Wish::MARK,
+            trusted_until: Tick::NEVER,
+            held_elsewhere: BTreeMap::new(),
+        })
     }
 }
 
@@ -133,9 +141,20 @@ impl Engine {
         let mut shard = self.only_shard();
         shard.heed_shutdown(&self.common, effects);
         let Some(entry) = shard.away(&self.common, name, wish) else { return false };
+        shard.forget_elsewhere(wish.0);
         shard.count_next_from(token);
         shard.hand_over(&self.common, effects, entry);
         true
+    }
+
+    /// The store has shown who elsewhere holds a name that is wanted here.
+    pub(crate) fn held_elsewhere(&self, name: &LockName, wish: Wish, by: HeldElsewhere) {
+        let mut shard = self.only_shard();
+        if shard.away(&self.common, name, wish).is_some()
+            && let Some(away) = &mut shard.away
+        {
+            away.held_elsewhere.insert(wish.0, by);
+        }
     }
 
     /// The store has answered a wish, and has not granted it: whoever would not wait is refused.
@@ -267,8 +286,28 @@ impl Table {
     /// Somebody has left the queue: a placeholder that nobody waits for goes (upholds S5).
     #[inline]
     pub(super) fn settle(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
-        if is_wish(self.entries[entry].token) && self.entries[entry].head == NONE {
+        let token = self.entries[entry].token;
+        if is_wish(token) && self.entries[entry].head == NONE {
+            self.forget_elsewhere(token);
             self.remove_entry(common, effects, entry);
+        }
+    }
+
+    /// Who elsewhere holds what there is this wish for, as far as that is known.
+    pub(super) fn held_elsewhere(&self, wish: u64) -> Option<&HeldElsewhere> {
+        self.away.as_ref()?.held_elsewhere.get(&wish)
+    }
+
+    fn forget_elsewhere(&mut self, wish: u64) {
+        if let Some(away) = &mut self.away {
+            away.held_elsewhere.remove(&wish);
+        }
+    }
+
+    /// Nothing is known any more of who holds what is away.
+    pub(super) fn forget_all_elsewhere(&mut self) {
+        if let Some(away) = &mut self.away {
+            away.held_elsewhere.clear();
         }
     }
 
@@ -296,6 +335,7 @@ impl Table {
         if let Some(away) = &mut self.away {
             away.trusted_until = Tick::NEVER;
         }
+        self.forget_all_elsewhere();
         let held = self.entries.iter().filter(|(_, entry)| !is_wish(entry.token));
         let held: Vec<u32> = held.map(|(place, _)| place).collect();
         for entry in held {

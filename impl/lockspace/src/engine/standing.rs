@@ -10,6 +10,7 @@ use super::away::is_wish;
 use super::inspect::HolderSnapshot;
 use super::table::{Table, Waiter};
 use crate::clock::Tick;
+use crate::store::HeldElsewhere;
 
 /// A refusal, and how the request stood in line, where that says more than the refusal does.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ impl From<Refusal> for Refused {
 pub struct Standing {
     /// Who held the name; `None` if, over a store, nobody of this process did.
     pub holder: Option<HolderSnapshot>,
+    /// Over a store: who held the name elsewhere, as the store last showed it; the store is not asked again for
+    /// this. `None` if somebody here held it, or if the store had not shown it yet.
+    pub elsewhere: Option<HeldElsewhere>,
     /// How many stood before the request. Counted up to [a thousand](Self::COUNTED).
     pub ahead: usize,
     /// How many waited for the name, the request among them.
@@ -43,9 +47,10 @@ impl Standing {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.holder {
-            Some(holder) => write!(f, "{holder}")?,
-            None => f.write_str("nobody here holds it")?,
+        match (&self.holder, &self.elsewhere) {
+            (Some(holder), _) => write!(f, "{holder}")?,
+            (None, Some(holder)) => write!(f, "{holder}")?,
+            (None, None) => f.write_str("nobody here holds it")?,
         }
         let Self { ahead, queued, .. } = self;
         let more = if *ahead >= Self::COUNTED { " or more" } else { "" };
@@ -60,8 +65,10 @@ impl Table {
         let entry = &self.entries[waiter.entry];
         let before = |waiter: &Waiter| self.waiters.get(waiter.previous as usize);
         let ahead = std::iter::successors(before(waiter), |waiter| before(waiter));
+        let is_away = is_wish(entry.token);
         Standing {
-            holder: (!is_wish(entry.token)).then(|| self.show_holder(entry, now)),
+            holder: (!is_away).then(|| self.show_holder(entry, now)),
+            elsewhere: self.held_elsewhere(entry.token).filter(|_| is_away).cloned(),
             ahead: ahead.take(Standing::COUNTED).count(),
             queued: entry.queued as usize,
         }

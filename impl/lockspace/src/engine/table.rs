@@ -385,6 +385,7 @@ impl Table {
             for entry in self.all_away() {
                 self.remove_entry(common, effects, entry);
             }
+            self.forget_all_elsewhere();
             common.drain.lock().count(self.entries.len(), cancelled);
         }
         if stage >= Stage::Revoked {

@@ -166,6 +166,10 @@ impl Recorder for Metrics {
             What::Closed | What::Rest => {}
         }
     }
+
+    fn record_seen(&self, seen: Event, _told: Option<Event>) {
+        self.record(seen);
+    }
 }
 
 /// What is told.

@@ -20,7 +20,7 @@ use crate::sync::Arc;
 ///
 /// A span `acquire` lasts from the asking to the answer, a span `hold` from the grant to the release; both
 /// are of the level `DEBUG`. A hold that is lost, or that lasts for [longer](Self::warn_after) than it
-/// should, is told as a `WARN`. One of these belongs to one lockspace.
+/// should, is told as a `WARN`, and that an operator took a name away as an `INFO`. One of these belongs to one lockspace.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -48,6 +48,8 @@ enum Open {
     Request(Request),
     /// A cancel, release or renewal of that acquire.
     About(CallId, About),
+    /// An operator's order to take this name away.
+    Force(Arc<str>),
 }
 
 #[derive(Clone, Copy)]
@@ -160,7 +162,8 @@ impl Traces {
             Call::Cancel { request } => Open::About(request, About::Cancel),
             Call::Release { request } => Open::About(request, About::Release),
             Call::Renew { request } => Open::About(request, About::Renew),
-            Call::ForceRelease { .. } | Call::Shutdown { .. } => return,
+            Call::ForceRelease { name } => Open::Force(name),
+            Call::Shutdown { .. } => return,
         };
         self.calls.insert(id, open);
     }
@@ -197,6 +200,18 @@ impl Traces {
                 }
             }
             Some(Open::About(id, About::Release)) => self.released(id, how),
+            Some(Open::Force(name)) => {
+                if let Return::Done(Done::Released(token)) = how {
+                    let (lockspace, token) = (&self.lockspace, token.map(|token| token.0));
+                    tracing::info!(
+                        target: "lockspace",
+                        lockspace = %lockspace,
+                        name = %name,
+                        token,
+                        "a name was taken from its holder"
+                    );
+                }
+            }
             None => {}
         }
     }

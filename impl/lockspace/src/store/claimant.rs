@@ -214,6 +214,16 @@ impl Claimant {
             }
     }
 
+    /// Who else holds the name, if that is known: the session, its token, and how many other sessions wait
+    /// before this one.
+    #[must_use]
+    pub fn held_elsewhere(&self, me: SessionId) -> Option<(SessionId, FencingToken, usize)> {
+        let Known::Row(Some((version, record))) = &self.known else { return None };
+        let others = record.line().take_while(|claim| claim.session != me).count();
+        let ahead = others.checked_sub(1)?;
+        Some((record.holder.session, record.token_at(*version), ahead))
+    }
+
     /// The sessions in the row that stand before this one and could be in its way.
     pub fn ahead(&self, me: SessionId) -> impl Iterator<Item = SessionId> + '_ {
         let waits = self.wish.is_some() && self.told.is_none();

@@ -16,14 +16,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use lockspace_spec::Refusal;
 
 use super::claimant::Claimant;
-use super::erased::{AnyStore, Boxed, Done, Problem, make};
+use super::erased::{AnyStore, Boxed, Done, Problem, greatest, make};
 use super::hints::Hints;
 use super::member::{Answer, Member, News};
 use super::open::Status;
 use super::options::Plan;
-use super::record::{RecordError, SessionId};
+use super::record::{RecordError, SessionId, SessionRecord};
 use super::session::{End, Life, Session};
-use super::{Moment, Reply};
+use super::{HeldElsewhere, Moment, Reply, Version};
 use crate::LockName;
 use crate::clock::{Clock, Tick};
 use crate::engine::{Effects, Engine, Failure, Inbox, Notice, Wish};
@@ -49,7 +49,15 @@ pub(crate) struct Driver {
     random: Random,
     member: Member,
     /// The names that are away, by the engine's latest notice.
-    wanted: BTreeMap<LockName, Wish>,
+    wanted: BTreeMap<LockName, Wanted>,
+    /// The greatest version that any session of this process has seen. A store that has lost it together with
+    /// all its rows must not have tokens begin anew (upholds S2).
+    greatest: Option<Version>,
+    /// How often the store has shown that it has gone back, since a session has begun.
+    went_back: u32,
+    /// What other sessions say of themselves: those that the last sweep has met, and those that were looked at
+    /// since.
+    labels: BTreeMap<SessionId, String>,
     calls: FuturesUnordered<Boxed<'static, Done>>,
     hints: Option<Hints>,
     /// Calls that have failed since one did not.
@@ -61,6 +69,14 @@ pub(crate) struct Driver {
     /// Names that could not be given back while closing.
     unreturned: usize,
     ended: bool,
+}
+
+/// A name that is away.
+#[derive(Clone, Copy)]
+struct Wanted {
+    wish: Wish,
+    /// The greatest version that was seen before the session wished for it: it is granted with a greater one.
+    after: Option<Version>,
 }
 
 /// When something is to be done that the session does not know of. None: not at all.
@@ -105,6 +121,9 @@ impl Driver {
             random,
             member,
             wanted: BTreeMap::new(),
+            greatest: None,
+            went_back: 0,
+            labels: BTreeMap::new(),
             calls: FuturesUnordered::new(),
             hints,
             failures: 0,
@@ -177,8 +196,7 @@ impl Driver {
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Want(name, wish) => {
-                self.member.want(&name);
-                self.wanted.insert(name, wish);
+                self.want(name, wish);
                 if self.failures > 0 && !self.is_alive() {
                     self.engine(Engine::nothing_at_once);
                 }
@@ -187,10 +205,10 @@ impl Driver {
                 // What the session knows of a hold may be gone already, if somebody has taken it.
                 if self.member.names.contains_key(&name) {
                     self.member.pass_on(&name);
+                    self.wanted.insert(name, Wanted { wish, after: self.greatest });
                 } else {
-                    self.member.want(&name);
+                    self.want(name, wish);
                 }
-                self.wanted.insert(name, wish);
             }
             Notice::GiveUp(name) => {
                 self.member.give_up(&name);
@@ -198,6 +216,13 @@ impl Driver {
             }
             Notice::Drained | Notice::Gone => self.close(),
         }
+    }
+
+    fn want(&mut self, name: LockName, wish: Wish) {
+        let is_new = self.member.want(&name);
+        let before = self.wanted.get(&name).filter(|_| !is_new);
+        let after = before.map_or(self.greatest, |before| before.after);
+        self.wanted.insert(name, Wanted { wish, after });
     }
 
     fn close(&mut self) {
@@ -226,6 +251,9 @@ impl Driver {
             let backoff = self.backoff();
             self.times.retry.get_or_insert(now + backoff);
             self.unreturned += usize::from(self.closing && name.is_some());
+            if let Some(Problem::WentBack { .. }) = done.problem {
+                self.went_back(now);
+            }
             if !self.is_alive() {
                 self.status.alive(false);
                 self.engine(Engine::nothing_at_once);
@@ -240,15 +268,57 @@ impl Driver {
         {
             self.unreadable(*id, *why);
         }
+        self.greatest = self.greatest.max(greatest(&done.answer));
+        let named = self.labels(&done.answer);
         self.member.answered(done.answer, now);
-        Some((name?, done.problem))
+        if let Some(session) = named {
+            let behind: Vec<_> = self.member.behind(session).cloned().collect();
+            behind.iter().for_each(|name| self.tell_holder(name));
+        }
+        let name = name?;
+        self.tell_holder(&name);
+        Some((name, done.problem))
+    }
+
+    /// Notes what other sessions say of themselves. Answers of which one that was not known.
+    fn labels(&mut self, answer: &Answer) -> Option<SessionId> {
+        match answer {
+            Answer::Other(id, Reply::Loaded(Some((_, record)))) => {
+                let label = record.label();
+                let known = self.labels.get(id).is_some_and(|known| known == label);
+                (!known).then(|| self.labels.insert(*id, label.to_owned())).map(|_| *id)
+            }
+            Answer::Scan(Some(rows)) => {
+                let label = |row: &SessionRecord| row.label().to_owned();
+                self.labels = rows.sessions.iter().map(|(id, _, row)| (*id, label(row))).collect();
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells the engine who elsewhere holds a name that is wanted here, if that has been seen.
+    fn tell_holder(&self, name: &LockName) {
+        let seen = self.member.names.get(name).and_then(|own| own.held_elsewhere(self.member.id));
+        let wanted = self.wanted.get(name).copied();
+        if let (Some((session, token, ahead)), Some(Wanted { wish, .. })) = (seen, wanted) {
+            let label = self.labels.get(&session).filter(|label| !label.is_empty()).cloned();
+            let by = HeldElsewhere { session, label, token, ahead };
+            self.engine(|engine, _| engine.held_elsewhere(name, wish, by));
+        }
+    }
+
+    /// The store has lost what it had, and all who hold anything are told.
+    fn went_back(&mut self, now: Moment) {
+        self.went_back = self.went_back.saturating_add(1);
+        self.member.went_back(now);
     }
 
     /// Nobody can tell whether the session lives: whoever waits for it is told.
     fn unreadable(&self, session: SessionId, why: RecordError) {
         let place = self.status.unreadable(session, why);
         for name in self.member.behind(session) {
-            if let Some(wish) = self.wanted.get(name).copied() {
+            if let Some(Wanted { wish, .. }) = self.wanted.get(name).copied() {
                 let why = Failure::UnreadableSession(place);
                 self.engine(|engine, effects| engine.unreadable(name, wish, why, effects));
             }
@@ -294,7 +364,14 @@ impl Driver {
             match news {
                 News::Begun => self.begun(),
                 News::Granted(name, token) => {
-                    if let Some(wish) = self.wanted.get(&name).copied() {
+                    let Some(Wanted { wish, after }) = self.wanted.get(&name).copied() else {
+                        continue;
+                    };
+                    if let Some(after) = after.filter(|after| token <= (*after).into()) {
+                        let problem = Problem::WentBack { version: Version(token.0), after };
+                        self.status.failed(None, problem.of_store().unwrap_or_default());
+                        self.went_back(now);
+                    } else {
                         let granted = self
                             .engine(|engine, effects| engine.granted(&name, wish, token, effects));
                         // Otherwise the engine has noticed why, and says so next.
@@ -304,9 +381,9 @@ impl Driver {
                     }
                 }
                 News::Lost(name, token) => {
-                    self.engine(|engine, effects| {
-                        engine.taken_away(name.as_str(), token, effects);
-                    });
+                    if let Some(space) = self.space.upgrade() {
+                        space.taken_elsewhere(name.as_str(), token);
+                    }
                 }
                 // Whoever waits for it is told together with the answer.
                 News::Unreadable(name) => {
@@ -320,9 +397,11 @@ impl Driver {
 
     fn begun(&mut self) {
         self.times = Times::default();
+        self.went_back = 0;
         self.status.alive(true);
-        for name in self.wanted.keys() {
+        for (name, wanted) in &mut self.wanted {
             self.member.want(name);
+            wanted.after = self.greatest;
         }
     }
 
@@ -341,14 +420,16 @@ impl Driver {
 
     /// Whoever would not wait is told what the store's first answer was.
     fn tell_impatient(&mut self, name: &LockName, problem: Option<Problem>) {
-        let Some(wish) = self.wanted.get(name).copied() else { return };
+        let Some(Wanted { wish, .. }) = self.wanted.get(name).copied() else { return };
         let why = match problem {
             Some(Problem::Row(why)) => {
                 let why = Failure::Unreadable(why);
                 self.engine(|engine, effects| engine.unreadable(name, wish, why, effects));
                 return;
             }
-            Some(Problem::Store(_) | Problem::Version(_)) => Err(Failure::Unreachable),
+            Some(Problem::Store(_) | Problem::Version(_) | Problem::WentBack { .. }) => {
+                Err(Failure::Unreachable)
+            }
             None if self.member.must_wait(name) => Ok(Refusal::Busy),
             None => return,
         };
@@ -360,7 +441,8 @@ impl Driver {
         if !self.member.is_over() || self.closing {
             return;
         }
-        let wait = if self.failures == 0 { Duration::ZERO } else { self.backoff() };
+        let failures = self.failures.max(self.went_back);
+        let wait = if failures == 0 { Duration::ZERO } else { self.backoff() };
         if *self.times.begin.get_or_insert(now + wait) <= now {
             self.calls.clear();
             self.hints.iter_mut().for_each(Hints::clear);
@@ -376,7 +458,8 @@ impl Driver {
         {
             let Some(call) = self.member.call(now) else { break };
             let store = Arc::clone(&self.store);
-            let call = make(store, self.member.id, call, self.plan.call_timeout);
+            let limit = self.plan.call_timeout;
+            let call = make(store, self.member.id, call, limit, self.greatest);
             self.calls.push(Box::pin(call));
         }
     }
@@ -420,7 +503,8 @@ impl Driver {
     }
 
     fn backoff(&mut self) -> Duration {
-        let doubled = BACKOFF * 2_u32.pow(self.failures.saturating_sub(1).min(16));
+        let failures = self.failures.max(self.went_back);
+        let doubled = BACKOFF * 2_u32.pow(failures.saturating_sub(1).min(16));
         self.random.up_to(doubled.min(self.plan.timing.ttl() / 4))
     }
 
@@ -435,7 +519,9 @@ impl Drop for Driver {
             // The runtime has ended: nobody will keep the session alive.
             self.status.alive(false);
             self.engine(|engine, effects| engine.session_ended(SessionEnd::Outage, effects));
-            self.engine(|engine, effects| engine.shutdown(Duration::ZERO, effects));
+            if let Some(space) = self.space.upgrade() {
+                space.begin_shutdown(Duration::ZERO);
+            }
             self.engine(|engine, effects| engine.driver_ended(0, true, effects));
         }
     }

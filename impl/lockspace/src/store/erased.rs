@@ -74,6 +74,8 @@ pub(crate) enum Problem {
     Store(String),
     /// The store has given a version that is no fencing token.
     Version(Version),
+    /// The store has given a version, after one that it must be greater than and is not.
+    WentBack { version: Version, after: Version },
     /// A row cannot be read.
     Row(RecordError),
 }
@@ -87,19 +89,48 @@ impl Problem {
                 "it has given the version {version}, and none may be greater than {}",
                 Version::MAX
             )),
+            Self::WentBack { version, after } => {
+                Some(format!("it has gone back: it has given the version {version} after {after}"))
+            }
             Self::Row(_) => None,
         }
     }
 }
 
-/// Makes a call, and gives up after `limit`: whether it had an effect is then not known.
+/// The greatest version in an answer.
+pub(crate) fn greatest(answer: &Answer) -> Option<Version> {
+    fn of<Content>(reply: &Reply<Content>) -> Option<Version> {
+        match reply {
+            Reply::Swapped(version) | Reply::Loaded(Some((version, _))) => Some(*version),
+            _ => None,
+        }
+    }
+    match answer {
+        Answer::Own(reply) | Answer::Other(_, reply) => of(reply),
+        Answer::Name(_, reply) => of(reply),
+        Answer::Scan(rows) => {
+            let rows = rows.as_ref()?;
+            let names = rows.names.iter().map(|(_, version, _)| *version);
+            names.chain(rows.sessions.iter().map(|(_, version, _)| *version)).max()
+        }
+    }
+}
+
+/// Makes a call, and gives up after `limit`: whether it had an effect is then not known. `after`: the
+/// greatest version that was seen before. What is written now is not believed to have a smaller one (upholds
+/// S2).
 pub(crate) async fn make(
     store: Arc<dyn AnyStore>,
     session: SessionId,
     call: Call,
     limit: Duration,
+    after: Option<Version>,
 ) -> Done {
     let mut problem = None;
+    let writes = matches!(
+        call,
+        Call::Own(Ask::Swap { new: Some(_), .. }) | Call::Name(_, Ask::Swap { new: Some(_), .. })
+    );
     let answer = match call {
         Call::Own(ask) => {
             let key = Key::Session(session).to_string();
@@ -117,7 +148,16 @@ pub(crate) async fn make(
         }
         Call::Scan => Answer::Scan(scan_all(&*store, limit, &mut problem).await),
     };
-    Done { session, answer, problem }
+    match (greatest(&answer), after) {
+        (Some(version), Some(after)) if writes && version <= after => {
+            let answer = match answer {
+                Answer::Name(name, _) => Answer::Name(name, Reply::Unknown),
+                _ => Answer::Own(Reply::Unknown),
+            };
+            Done { session, answer, problem: Some(Problem::WentBack { version, after }) }
+        }
+        _ => Done { session, answer, problem },
+    }
 }
 
 /// Asks for a row, and says besides what was wrong, if anything was.

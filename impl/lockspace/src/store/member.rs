@@ -15,7 +15,10 @@
 //! 4. In longer intervals, call [`sweep`](Member::sweep).
 //! 5. Before a user relies upon a hold, ask the session whether it
 //!    [trusts itself](Session::trusts_itself) *now*.
-//! 6. When [`is_over`](Member::is_over), begin again with a new session, if anybody here wants anything.
+//! 6. Keep the greatest version that it has seen, over all sessions. A row that is written and a wish that is
+//!    granted has a greater version than was seen when that was asked; if not, do not tell of it, and call
+//!    [`went_back`](Member::went_back).
+//! 7. When [`is_over`](Member::is_over), begin again with a new session, if anybody here wants anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -218,6 +221,14 @@ impl Member {
         if self.session.life == Life::Alive && self.sweep == Sweep::Idle {
             self.sweep = Sweep::Wanted;
         }
+    }
+
+    /// The store has shown that it has lost data, otherwise than by this session's own row: a version is not
+    /// greater than one that was seen before. What it says of this session's claims counts for nothing.
+    pub fn went_back(&mut self, now: Moment) {
+        let before = self.session.life;
+        self.session.went_back(now);
+        self.after(before);
     }
 
     /// All users are gone: gives everything back, and then ends the session.

@@ -17,6 +17,7 @@
 pub mod claimant;
 pub mod decide;
 mod driver;
+mod elsewhere;
 pub(crate) mod erased;
 mod hints;
 pub mod member;
@@ -30,6 +31,7 @@ pub mod session;
 #[cfg(test)]
 mod tests;
 
+pub use elsewhere::HeldElsewhere;
 pub use memory::Memory;
 pub use open::OpenError;
 pub use operate::{Claimed, OperateError, Survey, SurveyedName, SurveyedSession};

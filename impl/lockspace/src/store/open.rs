@@ -173,7 +173,8 @@ impl LockSpace {
     /// Opens a lockspace over a store, with the default settings otherwise: what is held in it is held by
     /// nobody else who has opened the same store, in whatever process or on whatever machine.
     ///
-    /// See [`Builder::open`].
+    /// See [`Builder::open`], also for what that does not say: how long a holder may not know that somebody
+    /// has taken its name by force.
     ///
     /// # Errors
     /// As [`Builder::open`].
@@ -212,7 +213,8 @@ impl Builder {
     /// The whole interface is that of a lockspace in one process. What differs:
     ///
     /// - An acquire takes a round trip to the store, and so does the release, which a guard leaves to the
-    ///   lockspace when it is dropped. A name that several here want is asked for once.
+    ///   lockspace: it [answers](crate::Guard::release) before the store has heard of it. A name that several
+    ///   here want is asked for once.
     /// - A hold can be [lost](crate::Guard::lost) because the [session](crate::SessionEnd) ends. A new
     ///   session begins by itself, and those who wait go on waiting.
     /// - [`snapshot`](LockSpace::snapshot), [`audit`](LockSpace::audit) and
@@ -222,7 +224,10 @@ impl Builder {
     ///
     /// # Guarantees
     /// Nobody who trusts his guard ([`is_lost`](crate::Guard::is_lost) says no) holds what somebody else
-    /// does (S1), as long as clocks keep their speed within the drift margin. Tokens grow for the life of
+    /// does (S1), as long as clocks keep their speed within the drift margin, the store loses nothing, and
+    /// nobody takes names away by force. Who does [that](LockSpace::force_release_everywhere) puts a second
+    /// holder beside the first one, until that has swept: for [`sweep_every`](Options::sweep_every) and three
+    /// calls at most, while the store answers. Tokens grow for the life of
     /// the store's data (S2). Sessions are granted a name in the order in which they came, and requests of
     /// a session in theirs (S3). What a process that died held comes free (L2).
     ///

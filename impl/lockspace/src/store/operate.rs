@@ -9,13 +9,15 @@ use std::fmt;
 use std::time::Duration;
 
 use lockspace_spec::FencingToken;
+use lockspace_spec::history::Return;
 
 use super::decide::{Decision, Intent, decide};
 use super::erased::{AnyStore, Problem, ask_row, scan};
 use super::record::{Record, RecordError, SessionId, SessionRecord};
 use super::{Ask, Key, Reply, Version};
 use crate::name::{LockName, NameError};
-use crate::space::LockSpace;
+use crate::record::{self, Taped};
+use crate::space::{LockSpace, Shared};
 
 /// How often a call that fails is made before an operator is told so.
 const ATTEMPTS: u32 = 3;
@@ -189,7 +191,8 @@ impl LockSpace {
     /// For operators, as [`force_release`](Self::force_release), which reaches this process only. A holder
     /// elsewhere is [told](crate::Guard::lost) that it was [forced](crate::Loss::Forced) when it next
     /// looks at the store, within about one [`sweep_every`](super::Options::sweep_every); until then it
-    /// believes, and only fencing protects what it works on. One here is told at once.
+    /// believes, and only fencing protects what it works on. One here is told at once. Recorders of this
+    /// lockspace are told of the order.
     ///
     /// # Guarantees
     /// One hold ends at most: whoever comes after the one that was found is left alone (S8). The token of the
@@ -222,12 +225,45 @@ impl LockSpace {
         name: &str,
     ) -> Result<Option<FencingToken>, OperateError> {
         let name = LockName::new(name)?;
-        let (store, limit) = self.shared().store().ok_or(OperateError::NoStore)?;
-        let token = force(store, &name, limit).await?;
-        if let Some(token) = token {
-            self.shared().act(|engine, effects| engine.taken_away(name.as_str(), token, effects));
+        let space = self.shared();
+        let (store, limit) = space.store().ok_or(OperateError::NoStore)?;
+        let order = Order::given(space, &name);
+        let token = force(store, &name, limit).await;
+        if let Ok(Some(token)) = token {
+            space.act(|engine, effects| engine.taken_away(name.as_str(), token, effects));
         }
-        Ok(token)
+        order.carried_out(&token);
+        token
+    }
+}
+
+/// An order to take a name away, as far as recorders are told of it. Dropped before it is answered, nobody
+/// knows what came of it.
+struct Order<'a> {
+    space: &'a Shared,
+    call: Option<Taped>,
+}
+
+impl<'a> Order<'a> {
+    fn given(space: &'a Shared, name: &LockName) -> Self {
+        let call = space.tape().invoke(|| record::force_release(name.as_str()));
+        Self { space, call: Some(call) }
+    }
+
+    fn carried_out(mut self, how: &Result<Option<FencingToken>, OperateError>) {
+        self.end(how.as_ref().map_or_else(|_| record::perhaps(), |t| record::force_released(*t)));
+    }
+
+    fn end(&mut self, how: Return) {
+        if let Some(call) = self.call.take() {
+            self.space.tape().returned(call, || how);
+        }
+    }
+}
+
+impl Drop for Order<'_> {
+    fn drop(&mut self) {
+        self.end(record::perhaps());
     }
 }
 

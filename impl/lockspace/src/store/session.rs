@@ -130,7 +130,8 @@ pub enum End {
     Outage,
     /// Its row was removed, by somebody to whom it seemed dead or with everything else in the store.
     Removed,
-    /// Its row is older than what it wrote: the store has lost data, or was restored from a copy.
+    /// Its row is older than what it wrote, or what it writes has a version that is not greater than those which
+    /// its process has seen: the store has lost data, or was restored from a copy.
     StoreWentBack,
     /// Its row is something that cannot be read, which others see too: they neither end the session nor take
     /// what it holds, and it must not overwrite it.
@@ -199,6 +200,11 @@ impl Session {
         if self.life == Life::Alive && !self.trusts_itself(now) {
             self.end(End::Outage, now);
         }
+    }
+
+    /// The store has shown that it has lost data: it ends.
+    pub fn went_back(&mut self, now: Moment) {
+        self.end(End::StoreWentBack, now);
     }
 
     /// What to ask the store about its row now, if anything.

@@ -187,6 +187,40 @@ fn sessions_are_shown_over_a_store_and_nowhere_else() {
 }
 
 #[test]
+fn what_users_of_a_store_are_told_is_counted_as_they_are_told_it() {
+    let exporter = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&exporter, || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (store, metrics) = (Memory::new(), Arc::new(billing()));
+            let there = LockSpace::open(store.clone(), Options::new()).await.unwrap();
+            let builder = LockSpace::builder().recorder(metrics.clone());
+            let here = builder.open(store, Options::new()).await.unwrap();
+            let theirs = there.acquire("a").await.unwrap();
+            assert!(here.acquire("a").wait_timeout(Duration::ZERO).await.is_err());
+            assert!(here.acquire("a").wait_timeout(MINUTE).await.is_err());
+            assert!(here.force_release_everywhere("a").await.unwrap().is_some());
+            assert!(here.force_release_everywhere("a").await.unwrap().is_none());
+            drop(theirs);
+            let ours = here.acquire("b").await.unwrap();
+            assert!(here.force_release_everywhere("b").await.unwrap().is_some());
+            assert!(ours.release().is_err());
+            // An order that nobody waits for any more is forgotten too.
+            let order = here.force_release_everywhere("b");
+            assert!(futures_util::FutureExt::now_or_never(order).is_none_or(|how| how.is_ok()));
+            assert_eq!(metrics.remembered(), (0, 0), "calls and queues that nothing is left of");
+        });
+    });
+    let page = Page(exporter.handle().render());
+    assert_eq!(page.value(&["lockspace_forced_total"]), 2.0);
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"busy\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"timed_out\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_contended_total"]), 3.0);
+    assert_eq!(page.value(&["lockspace_lost_total", "reason=\"forced\""]), 1.0);
+}
+
+#[test]
 fn every_recorder_is_told_everything() {
     let exporter = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&exporter, || {

@@ -8,6 +8,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::LockSpace;
 use crate::observe::Traces;
+use crate::store::{Memory, Options};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -148,6 +149,28 @@ fn a_loss_is_one_warning_however_often_its_holder_is_told() {
     assert_eq!(warnings.len(), 1, "{lines:#?}");
     assert_has(warnings[0], &["a hold was lost", "reason=\"lease_elapsed\"", "name=a"]);
     assert_has(lines.last().unwrap(), &["hold{", "outcome=\"lease_elapsed\""]);
+}
+
+#[test]
+fn a_name_that_an_operator_takes_away_is_told_once_whoever_held_it() {
+    let lines = lines(None, async |space, _| {
+        let guard = space.try_acquire("a").unwrap();
+        assert!(space.force_release("a").unwrap().is_some());
+        assert!(space.force_release("a").unwrap().is_none());
+        drop(guard);
+        let store = Memory::new();
+        let traces = Arc::new(Traces::new("shipping"));
+        let open = LockSpace::builder().traces(traces.clone()).open(store.clone(), Options::new());
+        let (here, there) = (open.await.unwrap(), LockSpace::open(store, Options::new()).await);
+        let _guard = there.as_ref().unwrap().acquire("b").await.unwrap();
+        here.force_release_everywhere("b").await.unwrap();
+        assert_eq!(here.force_release_everywhere("b").await, Ok(None));
+        assert_eq!(traces.remembered(), 0, "orders that were carried out");
+    });
+    let taken: Vec<_> = lines.iter().filter(|line| line.contains(" INFO ")).collect();
+    assert_eq!(taken.len(), 2, "{lines:#?}");
+    assert_has(taken[0], &["a name was taken from its holder", "lockspace=billing", "name=a"]);
+    assert_has(taken[1], &["a name was taken from its holder", "lockspace=shipping", "name=b"]);
 }
 
 #[test]
