@@ -4,6 +4,7 @@
 //! A check is a function from text to complaints, so that each can be shown to fail: beside every check
 //! stands a test that feeds it something untidy.
 
+mod counts;
 mod documents;
 mod house;
 mod metrics;
