@@ -8,6 +8,7 @@ mod counts;
 mod documents;
 mod house;
 mod metrics;
+mod packages;
 mod properties;
 mod purity;
 mod source;
