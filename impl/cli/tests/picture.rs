@@ -200,6 +200,11 @@ fn every_story_can_be_drawn() {
         let page = fs::read_to_string(&to).expect("the page is there");
         assert_eq!(faults(&page), Vec::<String>::new(), "{story}");
         assert!(page.contains(band), "{story}");
+        let (_, body) = page.split_once("</style>").expect("there is a style sheet");
+        assert!(
+            !body.contains(['*', '`']),
+            "{story}: what marks words up in documents is not drawn"
+        );
     }
 }
 
