@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn whatever_is_longer_than_a_century_is_a_century() {
-        for text in ["1e9h", "18446744073709551615", "1e19s"] {
+        for text in ["1e9h", "10000000000000000000", "1e18s"] {
             let span: Span = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(span.duration(), Span::LONGEST, "{text}");
         }

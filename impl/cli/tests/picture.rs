@@ -230,7 +230,7 @@ fn a_browser_shows_the_picture_in_light_and_in_dark() {
     }
 }
 
-/// Two queues: a hand-over by a release, one by the end of a lease and one by force, and two who are told late.
+/// Two queues: hand-overs by a release, by the end of a lease and by force, and two who are told late.
 const HAND_OFFS: &str = include_str!("browser/hand-offs.ndjson");
 
 #[test]
@@ -259,7 +259,8 @@ fn a_browser_shows_hand_offs_and_losses() {
         let (Some(losses), Some(none)) = (shot("hand-offs.html"), shot("no-losses.html")) else {
             return;
         };
-        assert!(shows(&losses, paper, bad), "{scheme:?}: {} colours", losses.colours());
+        assert!(losses.count(paper) > 100_000, "{scheme:?}: there is paper around it");
+        // The signs are in the legend of both.
         assert!(losses.count(bad) > 2 * none.count(bad), "{scheme:?}: losses are to be seen");
         for hue in hues {
             assert!(losses.count(hue) > 300, "{scheme:?}: holds of both names are to be seen");
