@@ -116,8 +116,20 @@ impl Manifest {
     /// If `manifest.toml` is not well formed, which a test would have shown.
     #[must_use]
     pub fn read() -> Self {
-        let manifest: Result<Self, _> = toml::from_str(include_str!("../manifest.toml"));
+        let manifest = Self::parse(include_str!("../manifest.toml"));
         manifest.unwrap_or_else(|error| panic!("manifest.toml: {error}"))
+    }
+
+    /// The manifest that is written so.
+    ///
+    /// # Errors
+    /// What is wrong with the text, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let manifest: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for run in &manifest.run {
+            run.check().map_err(|fault| format!("{:?}: {fault}", run.name))?;
+        }
+        Ok(manifest)
     }
 
     /// The runs of `level` and of those below it.
@@ -127,6 +139,20 @@ impl Manifest {
 }
 
 impl Run {
+    /// Whether its numbers go together, as far as its own functions rely upon that.
+    fn check(&self) -> Result<(), &'static str> {
+        if self.shards == Some(0) {
+            return Err("an engine has at least one shard");
+        }
+        match self.requests {
+            Some(0) => Err("an owner has at least one request"),
+            Some(requests) if self.clients % requests != 0 => {
+                Err("all owners have as many requests")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The machine that it runs.
     #[must_use]
     pub fn machine(&self) -> AnyMachine {

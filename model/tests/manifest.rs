@@ -6,6 +6,9 @@ use lockspace_model::machine::Ids;
 use lockspace_model::manifest::{Explorer, Level, Manifest, Run};
 use lockspace_model::verify::verify;
 use lockspace_spec::REACHABLE;
+use proptest::prelude::{any, proptest};
+
+const TEXT: &str = include_str!("../manifest.toml");
 
 #[test]
 fn every_quick_run_comes_out_as_the_manifest_says() {
@@ -58,4 +61,63 @@ fn the_explorers_agree_on_at_least_six_configurations() {
     let manifest = Manifest::read();
     let agreeing = manifest.up_to(Level::Quick).filter(|run| both(&run.explorers)).count();
     assert!(agreeing >= 6, "only {agreeing}");
+}
+
+#[test]
+fn a_manifest_that_cannot_be_is_an_error_that_says_why() {
+    let with = |line: &str| {
+        let (first, _) =
+            TEXT.split_once("\n[[run]]\nname = \"protocol-3x1\"").expect("it is there");
+        Manifest::parse(&format!("{first}\n{line}\n")).expect_err(line)
+    };
+    for (line, says) in [
+        ("shards = 0", "at least one shard"),
+        ("requests = 0", "at least one request"),
+        ("requests = 3", "as many requests"),
+        ("colour = 1", "unknown field"),
+        ("states = 1", "duplicate key"),
+        ("grants = -1", "invalid value"),
+    ] {
+        let error = with(line);
+        assert!(error.contains(says), "{line}: {error}");
+    }
+    assert!(Manifest::parse("run = 1").is_err());
+}
+
+/// Reads; of what can be read everything can be told.
+fn read(text: &str) {
+    for run in Manifest::parse(text).iter().flat_map(|manifest| &manifest.run) {
+        let _ = (run.bounds(), run.expected(), run.collision());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_manifest_or_an_error(text in any::<String>()) {
+        read(&text);
+    }
+
+    #[test]
+    fn a_manifest_with_a_spoiled_place_is_one_or_an_error(
+        at in any::<proptest::sample::Index>(),
+        gone in 0..40_usize,
+        new in "[a-z0-9_=\"\\[\\]\\n -]{0,20}",
+    ) {
+        let mut text: Vec<char> = TEXT.chars().collect();
+        let begin = at.index(text.len());
+        let end = text.len().min(begin + gone);
+        text.splice(begin..end, new.chars());
+        read(&text.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn a_manifest_with_another_number_is_one_or_an_error(
+        at in any::<proptest::sample::Index>(),
+        number in any::<i128>(),
+    ) {
+        let numbers: Vec<_> = TEXT.match_indices(" = ").map(|(at, _)| at + 3).collect();
+        let begin = numbers[at.index(numbers.len())];
+        let end = TEXT[begin..].find('\n').map_or(TEXT.len(), |line| begin + line);
+        read(&format!("{}{number}{}", &TEXT[..begin], &TEXT[end..]));
+    }
 }

@@ -201,6 +201,10 @@ fn the_document_says_which_defects_the_proof_does_not_know() {
         let row = format!("\n| {name} | {seen} |\n");
         assert!(page.contains(&row), "docs/proof.md must have the row{row}");
     }
+    let number =
+        ["none", "one", "two", "three", "four", "five", "six", "seven"][SEVERAL_STEPS.len()];
+    let link = format!("but for [{number}](#defects-of-several-steps)");
+    assert!(page.contains(&link), "docs/proof.md must say {link}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every Rust snippet in the README and in `docs/` is a documentation test of this module.
+//! Every Rust snippet in the READMEs and in `docs/` is a documentation test of this module.
 
 macro_rules! documents {
     ($($module:ident: $path:literal,)*) => {$(
@@ -17,4 +17,12 @@ documents! {
     invariants: "../../docs/invariants.md",
     testing: "../../docs/testing.md",
     vocabulary: "../../docs/vocabulary.md",
+    of_lockspace: "../../impl/lockspace/README.md",
+    of_conformance: "../../impl/conformance/README.md",
+    of_etcd: "../../impl/etcd/README.md",
+    of_history: "../../impl/history/README.md",
+    of_postgres: "../../impl/postgres/README.md",
+    of_redis: "../../impl/redis/README.md",
+    of_sqlite: "../../impl/sqlite/README.md",
+    of_spec: "../../spec/README.md",
 }

@@ -76,7 +76,7 @@ fn unexplained(manifest: &File) -> Vec<String> {
     let mut complaints = Vec::new();
     for line in manifest.text.lines().map(str::trim) {
         if line.starts_with('[') {
-            inside = line.ends_with("dependencies]") && !line.contains("dev-dependencies");
+            inside = line.ends_with("dependencies]");
         } else if inside && line.contains('=') && !line.starts_with('#') && !explained {
             complaints.push(format!("{}: why {line}?", manifest.path));
         }
@@ -159,9 +159,10 @@ fn a_package_with_lints_of_its_own_is_found() {
 
 #[test]
 fn a_dependency_without_a_reason_is_found() {
-    let explained =
-        "[dependencies]\n# Because.\nserde = \"1\"\n\n[dev-dependencies]\nloom = \"1\"\n";
+    let explained = "[dependencies]\n# Because.\nserde = \"1\"\n\n[features]\na = []\n";
     assert_none(unexplained(&File::new("Cargo.toml", explained)));
     let second = "[target.'cfg(unix)'.dependencies]\n# Because.\nserde = \"1\"\nloom = \"1\"\n";
     assert_eq!(unexplained(&File::new("Cargo.toml", second)).len(), 1);
+    let tests = "[dev-dependencies]\n# Because.\nserde = \"1\"\n\nloom = \"1\"\n";
+    assert_eq!(unexplained(&File::new("Cargo.toml", tests)).len(), 1);
 }

@@ -4,9 +4,11 @@
 //! A check is a function from text to complaints, so that each can be shown to fail: beside every check
 //! stands a test that feeds it something untidy.
 
+mod counts;
 mod documents;
 mod house;
 mod metrics;
+mod packages;
 mod properties;
 mod purity;
 mod source;

@@ -200,6 +200,11 @@ fn every_story_can_be_drawn() {
         let page = fs::read_to_string(&to).expect("the page is there");
         assert_eq!(faults(&page), Vec::<String>::new(), "{story}");
         assert!(page.contains(band), "{story}");
+        let (_, body) = page.split_once("</style>").expect("there is a style sheet");
+        assert!(
+            !body.contains(['*', '`']),
+            "{story}: what marks words up in documents is not drawn"
+        );
     }
 }
 
@@ -221,6 +226,57 @@ fn a_browser_shows_the_picture_in_light_and_in_dark() {
             return;
         };
         assert_eq!(picture.size, (1200, 700));
+        assert!(shows(&picture, paper, wrong), "{scheme:?}: {} colours", picture.colours());
+    }
+}
+
+/// Two queues: hand-overs by a release, by the end of a lease and by force, and two who are told late.
+const HAND_OFFS: &str = include_str!("browser/hand-offs.ndjson");
+
+#[test]
+fn a_browser_shows_hand_offs_and_losses() {
+    let page = drawn("hand-offs", HAND_OFFS);
+    assert_eq!(faults(&page), Vec::<String>::new());
+    assert!(page.matches("class=\"link hands\"").count() > 3, "one is in the legend");
+    assert!(page.matches("class=\"mark lost\"").count() > 2, "one is in the legend");
+    drawn("no-losses", &one_after_the_other(3, 2));
+    for (scheme, paper, bad, hues) in [
+        (
+            Scheme::Light,
+            [0xfb, 0xfb, 0xfa],
+            [0xc4, 0x31, 0x4b],
+            [[0x38, 0x66, 0xd6], [0x13, 0x80, 0x6f]],
+        ),
+        (
+            Scheme::Dark,
+            [0x14, 0x17, 0x1a],
+            [0xff, 0x7d, 0x8d],
+            [[0x83, 0xa8, 0xff], [0x4c, 0xc7, 0xb1]],
+        ),
+    ] {
+        let size = (1200, 1100);
+        let shot = |called| browser::screenshot(&file(called), size, scheme);
+        let (Some(losses), Some(none)) = (shot("hand-offs.html"), shot("no-losses.html")) else {
+            return;
+        };
+        assert!(losses.count(paper) > 100_000, "{scheme:?}: there is paper around it");
+        // The signs are in the legend of both.
+        assert!(losses.count(bad) > 2 * none.count(bad), "{scheme:?}: losses are to be seen");
+        for hue in hues {
+            assert!(losses.count(hue) > 300, "{scheme:?}: holds of both names are to be seen");
+        }
+    }
+}
+
+#[test]
+fn a_browser_shows_a_story() {
+    let to = file("told.html");
+    page(&["trace", "release-before-body-stops", "--html"], &to);
+    for (scheme, paper, wrong) in [
+        (Scheme::Light, [0xfb, 0xfb, 0xfa], [0xc4, 0x31, 0x4b]),
+        (Scheme::Dark, [0x14, 0x17, 0x1a], [0xff, 0x7d, 0x8d]),
+    ] {
+        let Some(picture) = browser::screenshot(&to, (1200, 1100), scheme) else { return };
         assert!(shows(&picture, paper, wrong), "{scheme:?}: {} colours", picture.colours());
     }
 }

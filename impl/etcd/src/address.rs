@@ -168,6 +168,9 @@ fn encrypted(_: Endpoint, _: &Certificates) -> Result<Endpoint, ConnectError> {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::{any, proptest};
+
     use super::{Address, Certificates, Duration};
 
     fn parse(text: &str) -> Option<Address> {
@@ -207,6 +210,30 @@ mod tests {
             "etcd://app:%ff@a",
         ] {
             assert!(parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_or_an_error(text in any::<String>()) {
+            let _ = parse(&text);
+            let _ = parse(&format!("etcd://{text}"));
+        }
+
+        #[test]
+        fn what_looks_like_an_address_is_one_or_an_error(
+            login in "([a-z%0-9]{0,6}:?[a-z%0-9@]{0,6}@)?",
+            hosts in "[a-z0-9.:,%\\[\\]@/-]{0,16}",
+        ) {
+            let _ = parse(&format!("etcd://{login}{hosts}"));
+        }
+
+        #[test]
+        fn a_user_and_a_password_may_be_any_text(user in "\\PC{0,8}", password in "\\PC{0,16}") {
+            let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let address = format!("etcd://{}:{}@a", encoded(&user), encoded(&password));
+            let login = parse(&address).and_then(|address| address.login).expect("somebody logs in");
+            assert_eq!((login.name, login.password), (user, password));
         }
     }
 }

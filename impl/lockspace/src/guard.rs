@@ -138,6 +138,14 @@ impl<'a> Guard<'a> {
     /// Over a store it says what this process knows, and asks nobody: `false` says that the session trusted
     /// itself at some moment during the call, and that no forced release had been noticed. A forced release
     /// elsewhere is noticed [later](Self#over-a-store).
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42").unwrap();
+    /// assert!(!guard.is_lost());
+    /// space.force_release("invoice/42").unwrap();
+    /// assert!(guard.is_lost());
+    /// ```
     #[must_use]
     pub fn is_lost(&self) -> bool {
         !self.space().engine().is_held(self.hold())
@@ -147,6 +155,20 @@ impl<'a> Guard<'a> {
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind and loses nothing: a later call tells of the same loss.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lockspace::{LockSpace, Loss};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let space = LockSpace::new();
+    /// let guard = space.acquire("invoice/42").lease(Duration::from_secs(10)).await.unwrap();
+    /// tokio::select! {
+    ///     lost = guard.lost() => assert_eq!(lost.reason, Loss::LeaseElapsed),
+    ///     () = tokio::time::sleep(Duration::from_secs(60)) => unreachable!("the work was too long"),
+    /// }
+    /// # }
+    /// ```
     pub fn lost(&self) -> LostFuture<'_> {
         LostFuture { ended: EndFuture::new(self.space(), self.hold()), request: self.request }
     }
@@ -167,6 +189,17 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// [`LostHold`] if the hold had ended before: what was done under it may have run beside a
     /// successor's work.
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42").unwrap();
+    /// assert!(guard.release().is_ok());
+    ///
+    /// let overtaken = space.try_acquire("invoice/42").unwrap();
+    /// space.force_release("invoice/42").unwrap();
+    /// let lost = overtaken.release().unwrap_err();
+    /// assert_eq!(lost.name.as_str(), "invoice/42");
+    /// ```
     pub fn release(mut self) -> Result<(), LostHold> {
         match self.end() {
             Some(Released::Lost(name, reason)) => Err(self.lost_hold(name, reason)),
@@ -179,6 +212,14 @@ impl<'a> Guard<'a> {
     /// From here on the hold is no task's and no thread's: nobody is suspected of waiting for itself on its
     /// account (see [`detect_self_wait`](crate::Builder::detect_self_wait)). An owner that was
     /// [named](crate::Acquire::owner) stays its owner.
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42").unwrap().into_owned();
+    /// drop(space); // The guard keeps what it needs.
+    /// let elsewhere = std::thread::spawn(move || guard.release().is_ok());
+    /// assert!(elsewhere.join().unwrap());
+    /// ```
     #[must_use = "the name is released as soon as the guard is dropped"]
     pub fn into_owned(mut self) -> Guard<'static> {
         let space = match self.space.take() {

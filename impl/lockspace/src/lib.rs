@@ -36,9 +36,17 @@
 //! forced it, a shutdown revoked it) may run on until it next looks or yields. Where that matters, let the
 //! resource check the [fencing token](Guard::fencing_token). Locks are not reentrant.
 //!
+//! # Features
+//! - `signals`, on by default: [`LockSpace::shutdown_on_signals`], for SIGINT and SIGTERM.
+//! - `metrics`: `observe::Metrics` tells counters, histograms and gauges to whichever exporter the service
+//!   installs.
+//! - `tracing`: `observe::Traces` makes a span of each acquire and hold, and notes where in the code names
+//!   were acquired.
+//!
 //! # Beyond one process
 //! [`LockSpace::new`] makes a lockspace of one process. [`LockSpace::open`] opens one that many processes
-//! share, over a [`store`].
+//! share, over a [`store`]: a SQLite file (`lockspace-sqlite`), Redis (`lockspace-redis`), PostgreSQL
+//! (`lockspace-postgres`), etcd (`lockspace-etcd`), or one of yours.
 
 mod clock;
 mod engine;

@@ -141,6 +141,16 @@ impl<'s, 'n> Acquire<'s, 'n> {
     ///
     /// # Panics
     /// Over a store, as [`blocking`](Self::blocking).
+    ///
+    /// ```
+    /// use lockspace::{AcquireError, LockSpace};
+    ///
+    /// let space = LockSpace::new();
+    /// let guard = space.acquire("printer").label("report 7").try_now()?;
+    /// assert!(matches!(space.acquire("printer").try_now(), Err(AcquireError::Busy { .. })));
+    /// # drop(guard);
+    /// # Ok::<(), AcquireError>(())
+    /// ```
     pub fn try_now(mut self) -> Result<Guard<'s>, AcquireError> {
         if self.space.over_a_store() {
             self.wait_timeout = Limit::ZERO;
@@ -162,6 +172,18 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// # Panics
     /// If it would have to wait in a task of a tokio runtime, which it would block. Await it there, or
     /// use `spawn_blocking`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lockspace::{AcquireError, LockSpace};
+    ///
+    /// let space = LockSpace::new();
+    /// let guard = space.acquire("printer").blocking()?;
+    /// let briefly = space.acquire("printer").wait_timeout(Duration::from_millis(1));
+    /// assert!(matches!(briefly.blocking(), Err(AcquireError::TimedOut { .. })));
+    /// # drop(guard);
+    /// # Ok::<(), AcquireError>(())
+    /// ```
     pub fn blocking(self) -> Result<Guard<'s>, AcquireError> {
         let call = match self.take_free(self.wait_timeout) {
             Ok(guard) => return Ok(guard),

@@ -43,6 +43,15 @@ impl LockSpace {
     }
 
     /// Begins to shut down, and does not wait. See [`shutdown`](Self::shutdown).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42").unwrap();
+    /// space.begin_shutdown(Duration::from_secs(10));
+    /// assert!(space.try_acquire("printer").is_err()); // Refused from here on.
+    /// guard.release().unwrap(); // Within the grace, so nothing was lost.
+    /// ```
     pub fn begin_shutdown(&self, grace: Duration) {
         self.shared().begin_shutdown(grace);
     }
@@ -51,6 +60,19 @@ impl LockSpace {
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind and loses nothing.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let space = lockspace::LockSpace::new();
+    /// let worker = {
+    ///     let space = space.clone();
+    ///     tokio::spawn(async move { space.closed().await.revoked })
+    /// };
+    /// space.begin_shutdown(Duration::ZERO);
+    /// assert_eq!(worker.await.unwrap(), 0);
+    /// # }
+    /// ```
     pub fn closed(&self) -> ClosedFuture<'_> {
         ClosedFuture { space: self.shared(), id: None }
     }
@@ -59,6 +81,15 @@ impl LockSpace {
     ///
     /// # Panics
     /// If it would have to wait in a task of a tokio runtime, which it would block.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42").unwrap();
+    /// let report = space.blocking_shutdown(Duration::ZERO); // No grace: the hold is revoked.
+    /// assert_eq!(report.revoked, 1);
+    /// assert!(guard.is_lost());
+    /// ```
     pub fn blocking_shutdown(&self, grace: Duration) -> ShutdownReport {
         self.begin_shutdown(grace);
         with_parker(|parker, waker| {
@@ -87,6 +118,18 @@ impl LockSpace {
     /// # Cancel safety
     /// Dropping the future before a signal means that none is heeded; after the first one, that the
     /// shutdown goes on and a second one is not heeded.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// let space = lockspace::LockSpace::new();
+    /// tokio::select! {
+    ///     report = space.shutdown_on_signals(Duration::from_secs(20)) => println!("{:?}", report?),
+    ///     () = async { /* the rest of the service */ } => {}
+    /// }
+    /// assert!(space.try_acquire("invoice/42").is_ok()); // There was no signal.
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "signals")]
     pub async fn shutdown_on_signals(&self, grace: Duration) -> std::io::Result<ShutdownReport> {
         let mut signals = runtime::EndSignals::listen()?;

@@ -232,6 +232,19 @@ impl LockSpace {
     ///
     /// # Panics
     /// With a limit: outside of a tokio runtime with timers.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("invoice/42")?;
+    /// let second = Duration::from_secs(1);
+    /// assert!(space.wait_until_released("invoice/42", Some(second)).await.is_err());
+    /// drop(guard);
+    /// space.wait_until_released("invoice/42", None).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn wait_until_released(
         &self,
         name: &str,
@@ -286,6 +299,17 @@ impl LockSpace {
     /// Who holds and who waits, for people to look at. By the time they do, it may be otherwise.
     ///
     /// Each name is shown as it was at one moment; two names may be shown at different moments.
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.acquire("printer").label("report 7").try_now()?;
+    /// let snapshot = space.snapshot();
+    /// let printer = &snapshot.names[0];
+    /// assert_eq!(printer.name.as_str(), "printer");
+    /// assert_eq!(printer.holder.label.as_deref(), Some("report 7"));
+    /// assert_eq!(printer.holder.token, guard.fencing_token());
+    /// # Ok::<(), lockspace::AcquireError>(())
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.shared.engine.snapshot();
@@ -299,6 +323,17 @@ impl LockSpace {
     /// Recounts every entry, waiter, timer and queue, and names what is out of place.
     ///
     /// It stops the lockspace while it counts: for tests and for the worst of nights, not for a loop.
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("printer")?;
+    /// let audit = space.audit();
+    /// assert_eq!((audit.held, audit.waiting, audit.timers), (1, 0, 0));
+    /// assert!(audit.faults.is_empty());
+    /// drop(guard);
+    /// assert!(space.audit().is_quiescent());
+    /// # Ok::<(), lockspace::AcquireError>(())
+    /// ```
     #[must_use]
     pub fn audit(&self) -> Audit {
         self.shared.engine.audit()
@@ -306,6 +341,20 @@ impl LockSpace {
 
     /// The lockspace judged against its [limits](Builder::health_limits), and over a store by how its session
     /// is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lockspace::{HealthLevel, HealthLimits, LockSpace};
+    ///
+    /// let limits = HealthLimits::new().longest_hold(Duration::ZERO);
+    /// let space = LockSpace::builder().health_limits(limits).build();
+    /// assert!(space.health().is_well());
+    /// let guard = space.try_acquire("printer")?;
+    /// # std::thread::sleep(Duration::from_millis(2));
+    /// assert_eq!(space.health().level(), HealthLevel::Degraded); // Held for too long.
+    /// # drop(guard);
+    /// # Ok::<(), lockspace::AcquireError>(())
+    /// ```
     #[must_use]
     pub fn health(&self) -> Health {
         Health::judge(&self.snapshot(), self.shared.session(), &self.shared.health_limits)
@@ -313,12 +362,31 @@ impl LockSpace {
 
     /// What has happened so far. Always counted; waits and holds are timed only where
     /// [timing](Builder::timing) is switched on.
+    ///
+    /// ```
+    /// let space = lockspace::LockSpace::new();
+    /// let guard = space.try_acquire("printer")?;
+    /// assert!(space.try_acquire("printer").is_err());
+    /// drop(guard);
+    /// let stats = space.stats();
+    /// assert_eq!((stats.granted, stats.refused_busy, stats.released), (1, 1, 1));
+    /// # Ok::<(), lockspace::AcquireError>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.engine.stats()
     }
 
     /// Where the lockspace is in its life.
+    ///
+    /// ```
+    /// use lockspace::{LockSpace, Phase};
+    ///
+    /// let space = LockSpace::new();
+    /// assert_eq!(space.phase(), Phase::Open);
+    /// space.begin_shutdown(std::time::Duration::ZERO);
+    /// assert_eq!(space.phase(), Phase::Closed); // Nothing was held.
+    /// ```
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.shared.engine.phase()
@@ -353,6 +421,27 @@ impl fmt::Debug for LockSpace {
 ///     .health_limits(HealthLimits::new().longest_wait(Duration::from_secs(30)))
 ///     .build();
 /// assert!(space.health().is_well());
+/// ```
+///
+/// What each setting does, in one lockspace:
+///
+/// ```
+/// use lockspace::{AcquireError, LockSpace};
+///
+/// let space = LockSpace::builder()
+///     .max_names(1)
+///     .max_waiters_per_name(0)
+///     .timing(true)
+///     .detect_self_wait(true)
+///     .shards(4)
+///     .build();
+/// let guard = space.try_acquire("a")?;
+/// assert!(matches!(space.try_acquire("b"), Err(AcquireError::AtCapacity { .. })));
+/// // It would wait for itself.
+/// assert!(matches!(space.acquire("a").blocking(), Err(AcquireError::SelfWait { .. })));
+/// assert!(space.snapshot().names[0].holder.held_for.is_some()); // Timed.
+/// # drop(guard);
+/// # Ok::<(), lockspace::AcquireError>(())
 /// ```
 #[derive(Clone)]
 #[must_use]

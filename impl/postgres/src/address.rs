@@ -21,12 +21,7 @@ pub(crate) struct Address {
 impl Address {
     /// The address that is written so. `trusted` are certificates of authorities besides the machine's own.
     pub(crate) fn parse(text: &str, trusted: &[Vec<u8>]) -> Result<Self, ConnectError> {
-        // Whoever requires TLS here has the certificate and its name verified, which others call so.
-        let text = text.replace("sslmode=verify-full", "sslmode=require");
-        let mut config: Config = text.parse().map_err(|_| ConnectError::Address)?;
-        if config.get_application_name().is_none() {
-            config.application_name("lockspace");
-        }
+        let config = read(text)?;
         Ok(Self { tls: tls(&config, trusted)?, config })
     }
 
@@ -45,6 +40,17 @@ impl Address {
         });
         Ok((client, Task(task.abort_handle())))
     }
+}
+
+/// What an address says.
+fn read(text: &str) -> Result<Config, ConnectError> {
+    // Whoever requires TLS here has the certificate and its name verified, which others call so.
+    let text = text.replace("sslmode=verify-full", "sslmode=require");
+    let mut config: Config = text.parse().map_err(|_| ConnectError::Address)?;
+    if config.get_application_name().is_none() {
+        config.application_name("lockspace");
+    }
+    Ok(config)
 }
 
 /// The task of a connection, which ends when this is dropped, however the server is.
@@ -91,4 +97,59 @@ fn tls(config: &Config, trusted: &[Vec<u8>]) -> Result<Tls, ConnectError> {
 #[cfg(not(feature = "tls"))]
 fn tls(_: &Config, trusted: &[Vec<u8>]) -> Result<Tls, ConnectError> {
     if trusted.is_empty() { Ok(tokio_postgres::NoTls) } else { Err(ConnectError::Certificate) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use proptest::prelude::{any, proptest};
+    use tokio_postgres::config::SslMode;
+
+    use super::read;
+
+    /// As it is written in an address.
+    fn encoded(text: &str) -> String {
+        text.bytes().fold(String::new(), |mut encoded, byte| {
+            let _ = write!(encoded, "%{byte:02x}");
+            encoded
+        })
+    }
+
+    #[test]
+    fn verify_full_is_what_require_means() {
+        let mode = |mode| {
+            let config = read(&format!("postgres://app@a/b?sslmode={mode}"));
+            config.ok().map(|config| config.get_ssl_mode())
+        };
+        assert_eq!(mode("verify-full"), Some(SslMode::Require));
+        assert_eq!(mode("require"), Some(SslMode::Require));
+        assert_eq!(mode("nonsense"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_or_an_error(text in any::<String>()) {
+            let _ = read(&text);
+            let _ = read(&format!("postgres://{text}"));
+        }
+
+        #[test]
+        fn what_looks_like_an_address_is_one_or_an_error(
+            url in "(postgres|postgresql)://([a-z%:0-9]{0,8}@)?[a-z0-9.:,%\\[\\]-]{0,12}(/[a-z%]{0,4})?",
+            parameters in "([?&][a-z_]{0,16}=[a-z0-9%'\\\\ -]{0,8}){0,3}",
+            pairs in "([a-z_]{1,16} ?= ?'?[a-z0-9\\\\ -]{0,8}'? ){0,3}",
+        ) {
+            let _ = read(&(url + &parameters));
+            let _ = read(&pairs);
+        }
+
+        #[test]
+        fn a_user_and_a_password_may_be_any_text(user in "\\PC{1,8}", password in "\\PC{1,16}") {
+            let address = format!("postgres://{}:{}@a/b", encoded(&user), encoded(&password));
+            let config = read(&address).expect("it is an address");
+            assert_eq!(config.get_user(), Some(&user[..]));
+            assert_eq!(config.get_password(), Some(password.as_bytes()));
+        }
+    }
 }

@@ -9,7 +9,7 @@ pub(super) const DEFECT: Defect = Defect {
     breaks: "S7",
     fault: "A release frees the name and leaves it to the waiters to notice.",
     lesson: "Check, then sleep, with the release in between: the notification finds nobody asleep \
-             and the waiter then sleeps for ever beside a free lock. Here a release *hands over*: the \
+             and the waiter then sleeps for ever beside a free lock. Here a release hands over: the \
              next waiter is the holder before anybody is woken, so nothing can be missed.",
     does: Does::Step(design),
     clients: 2,

@@ -13,6 +13,30 @@ use super::session::{Timing, TimingError};
 ///
 /// let options = Options::new().ttl(Duration::from_secs(30)).label("worker 7 on host-a");
 /// ```
+///
+/// All of them, and what does not fit together:
+///
+/// ```
+/// use std::time::Duration;
+/// use lockspace::LockSpace;
+/// use lockspace::store::{Memory, OpenError, Options, OptionsError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// let options = Options::new()
+///     .ttl(Duration::from_secs(30))
+///     .drift_margin(Duration::from_secs(3))
+///     .call_timeout(Duration::from_secs(4))
+///     .look_every(Duration::from_secs(5))
+///     .sweep_every(Duration::from_secs(30))
+///     .label("worker 7 on host-a");
+/// let space = LockSpace::open(Memory::new(), options.clone()).await?;
+/// assert!(space.acquire("invoice/42").await.is_ok());
+///
+/// let refused = LockSpace::open(Memory::new(), options.call_timeout(Duration::from_secs(20))).await;
+/// assert!(matches!(refused, Err(OpenError::Options(OptionsError::CallTimeout))));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
