@@ -1,13 +1,13 @@
 //! What a lockspace costs at real servers, counted by the servers themselves.
 //!
-//! [`tests/stores/trips.rs`](../stores/trips.rs) counts the calls that leave a lockspace. This suite sees that
-//! each of them is one thing that the server is asked, and that nothing else is.
+//! [`tests/stores/trips.rs`](../stores/trips.rs) counts the calls that leave a lockspace. This suite sees
+//! that each of them is one thing that the server is asked, and that nothing else is.
 #![cfg(target_os = "linux")]
 
 mod counted;
 mod servers;
 
-use std::future::Future;
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use lockspace::LockSpace;
@@ -33,7 +33,7 @@ async fn open_with<S: Site>(site: &S, options: Options) -> (LockSpace, Counted<S
 }
 
 /// Its outcome, which comes within a time that says that nobody hung.
-async fn soon<T>(future: impl Future<Output = T>) -> T {
+async fn soon<T>(future: impl IntoFuture<Output = T>) -> T {
     tokio::time::timeout(LONG, future).await.expect("it does not hang")
 }
 
@@ -97,8 +97,8 @@ mod claims {
         let tried = usize::from(S::SEES_CONFLICTS);
         let asked = site.asked();
         assert_eq!(asked.swaps - begun.swaps, tried + 1);
-        // It also looks whether the holder lives, and begins to watch.
-        assert!(asked.others - begun.others <= 8, "{begun:?} {asked:?}");
+        // It also looks whether the holder lives, and begins to watch, perhaps by a connection more.
+        assert!(asked.others - begun.others <= 20, "{begun:?} {asked:?}");
         let survey = soon(space.survey()).await.unwrap();
         assert_eq!(survey.names.len(), 1);
         assert_eq!(survey.names[0].queue.len(), 1);
@@ -110,9 +110,9 @@ mod claims {
         // One swap for each hand-over here, and one for the last release.
         soon(store.until(|calls| calls.swaps_of_names == 2 + 999 + 1)).await;
         let asked = site.asked();
-        // The holder's release is one more.
-        assert_eq!(asked.swaps - begun.swaps, tried + 1 + 1 + 999 + 1);
-        assert!(asked.others - begun.others <= 20, "{begun:?} {asked:?}");
+        // The holder, who does not know yet that somebody waits, tries in vain, looks, and hands over.
+        assert_eq!(asked.swaps - begun.swaps, tried + 1 + tried + 1 + 999 + 1);
+        assert!(asked.others - begun.others <= 40, "{begun:?} {asked:?}");
         assert!(soon(space.survey()).await.unwrap().names.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! A server of each kind, and what it says that it was asked.
 //!
-//! Every number is the server's own: Redis is monitored, PostgreSQL logs each statement, etcd counts the calls
-//! that it began, and SQLite marks the end of each transaction in its write-ahead log.
+//! Every number is the server's own: Redis is monitored, PostgreSQL logs each statement, etcd counts the
+//! calls that it began, and SQLite marks the end of each transaction in its write-ahead log.
 
 use std::cell::RefCell;
 use std::fs;
