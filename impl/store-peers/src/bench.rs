@@ -24,7 +24,7 @@ pub(crate) struct Scale {
 impl Scale {
     /// What the documents tell.
     pub(crate) const FULL: Self =
-        Self { sample: Duration::from_millis(500), hand_offs: 20, turns: 25, rounds: 9 };
+        Self { sample: Duration::from_millis(300), hand_offs: 11, turns: 10, rounds: 7 };
     /// A first look.
     pub(crate) const QUICK: Self =
         Self { sample: Duration::from_millis(100), hand_offs: 5, turns: 5, rounds: 3 };

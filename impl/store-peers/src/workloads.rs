@@ -22,14 +22,18 @@ const TASKS: usize = 8;
 /// For how long a name is held before it is handed over: the other process waits by then.
 const HELD: Duration = Duration::from_millis(20);
 
-/// What the other process does, by the name of the peer's type; and the workloads of a place: first its
-/// floors, then those who can also wait.
+/// What the other process does, by the name of the peer's type; and the workloads of a place, by its floor,
+/// by those who take part only where nobody waits, by lockspace, by what people use instead, and by others.
 macro_rules! places {
     ($($place:ident: $pair:literal $hand_off:literal $contended:literal
-        [$floor:ty] [$($alone:ty),* $(,)?] [$($peer:ty),* $(,)?];)*) => {
+        [$floor:ty] [$($alone:ty),*] [$ours:ty, $instead:ty $(, $peer:ty)*];)*) => {
         /// What the other process does for a peer, if it is one that can wait.
         pub(crate) fn main_of(peer: &str) -> Option<fn(&str)> {
-            let all = [$($((std::any::type_name::<$peer>(), other::main::<$peer> as fn(&str))),*),*];
+            let all = [$(
+                (std::any::type_name::<$ours>(), other::main::<$ours> as fn(&str)),
+                (std::any::type_name::<$instead>(), other::main::<$instead> as fn(&str)),
+                $((std::any::type_name::<$peer>(), other::main::<$peer> as fn(&str)),)*
+            )*];
             all.into_iter().find(|(name, _)| *name == peer).map(|(_, main)| main)
         }
 
@@ -40,24 +44,30 @@ macro_rules! places {
                     id: $pair,
                     what: "one name, acquired and released again and again by one task",
                     measures: &["µs for both", "µs to acquire"],
-                    references: &[<$floor>::NAME],
+                    references: &[<$floor>::NAME, <$instead>::NAME],
                     contenders: vec![contender::<$floor>(pair::<$floor>),
                         $(contender::<$alone>(pair::<$alone>),)*
+                        contender::<$ours>(pair::<$ours>),
+                        contender::<$instead>(pair::<$instead>),
                         $(contender::<$peer>(pair::<$peer>)),*],
                 }),
                 (Place::$place, Workload {
                     id: $hand_off,
                     what: "from a release in one process until the other one, which waits, holds it",
                     measures: &["µs"],
-                    references: &[],
-                    contenders: vec![$(contender::<$peer>(hand_off::<$peer>)),*],
+                    references: &[<$instead>::NAME],
+                    contenders: vec![contender::<$ours>(hand_off::<$ours>),
+                        contender::<$instead>(hand_off::<$instead>),
+                        $(contender::<$peer>(hand_off::<$peer>)),*],
                 }),
                 (Place::$place, Workload {
                     id: $contended,
                     what: "8 tasks in each of 2 processes, one name: acquire, release",
                     measures: &["µs a turn"],
-                    references: &[],
-                    contenders: vec![$(contender::<$peer>(contended::<$peer>)),*],
+                    references: &[<$instead>::NAME],
+                    contenders: vec![contender::<$ours>(contended::<$ours>),
+                        contender::<$instead>(contended::<$instead>),
+                        $(contender::<$peer>(contended::<$peer>)),*],
                 }),
             )*]
         }

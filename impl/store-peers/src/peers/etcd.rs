@@ -84,7 +84,7 @@ impl Bare {
 }
 
 impl Peer for Bare {
-    const NAME: &'static str = "*two bare round trips: Put*";
+    const NAME: &'static str = "*two Puts*";
     const PLACE: Place = Place::Etcd;
     type Held<'p> = &'p str;
 

@@ -58,7 +58,7 @@ impl Bare {
 }
 
 impl Peer for Bare {
-    const NAME: &'static str = "*two bare transactions*";
+    const NAME: &'static str = "*two transactions*";
     const PLACE: Place = Place::Folder;
     type Held<'p> = &'p str;
 

@@ -73,14 +73,14 @@ macro_rules! statements {
 statements!(
     /// Asks for nothing.
     BareRead,
-    "*two bare round trips: SELECT*",
+    "*two SELECTs*",
     "select $1",
     "select $1"
 );
 statements!(
     /// Writes a row, which is on the disk when it is answered.
     BareWrite,
-    "*two bare round trips that write a row*",
+    "*two rows written*",
     "insert into peers values ($1, 1) on conflict (name) do update set value = peers.value + 1",
     "insert into peers values ($1, 1) on conflict (name) do update set value = peers.value + 1"
 );

@@ -23,7 +23,7 @@ impl Bare {
 }
 
 impl Peer for Bare {
-    const NAME: &'static str = "*two bare round trips: SET*";
+    const NAME: &'static str = "*two SETs*";
     const PLACE: Place = Place::Redis;
     type Held<'p> = &'p str;
 
