@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub(crate) struct Faulty {
     pub inner: Memory,
     script: Arc<Mutex<Script>>,
     hints: bool,
+    vain_hints: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -53,6 +55,11 @@ impl Faulty {
     pub(crate) fn with_hints(mut self) -> Self {
         self.hints = true;
         self
+    }
+
+    /// The next so many hints come at once, for no reason.
+    pub(crate) fn hints_in_vain(&self, hints: usize) {
+        self.vain_hints.store(hints, Ordering::Relaxed);
     }
 
     /// From now on every call has this fate.
@@ -123,7 +130,10 @@ impl Store for Faulty {
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
-        self.inner.watch(key, known).await;
+        let left = |hints: usize| hints.checked_sub(1);
+        if self.vain_hints.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_err() {
+            self.inner.watch(key, known).await;
+        }
     }
 
     fn capabilities(&self) -> Capabilities {

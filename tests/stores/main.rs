@@ -4,6 +4,7 @@ mod cancel;
 mod damage;
 mod faulty;
 mod health;
+mod hints;
 mod history;
 mod life;
 mod names;

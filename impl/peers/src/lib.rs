@@ -7,6 +7,8 @@
 //!   lockspace are pinned.
 //! - `memory` counts bytes and allocations.
 //!
+//! `lockspace-store-peers` measures stores in the same way, with [`measure`], [`report`] and [`clock`].
+//!
 //! What this package must not do: be used by any other, or be built by those who do not ask for it.
 
 #[macro_use]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lockspace_peers::measure::{Samples, Scale};
-use lockspace_peers::{report, workloads};
+use lockspace_peers::{report, targets, workloads};
 
 const HELP: &str = "\
 Runs every workload with every peer, in turns, and prints a table for each.
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let rounds = args.scale.rounds;
-    let samples = Samples::take(&workloads, &args.scale, |round, workload, contender| {
+    let samples = Samples::take(&workloads, &args.scale, rounds, |round, workload, contender| {
         eprint!("\r\x1b[Kround {} of {rounds}: {}, {}", round + 1, workload.id, contender.peer);
     });
     eprint!("\r\x1b[K");
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     for workload in &workloads {
         println!("{}", report::table(workload, &samples));
     }
-    println!("### targets\n\n{}", report::targets_table(&samples));
+    println!("### targets\n\n{}", report::targets_table(&targets::targets(), &samples));
     ExitCode::SUCCESS
 }
 

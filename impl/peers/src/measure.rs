@@ -25,17 +25,17 @@ impl Scale {
     pub const QUICK: Self = Self { sample: Duration::from_millis(30), names: 100_000, rounds: 3 };
 }
 
-/// A peer that runs a workload.
+/// A peer that runs a workload, for which it is given something: how much is to be measured, at least.
 #[derive(Clone, Copy)]
-pub struct Contender {
+pub struct Contender<Given = Scale> {
     /// Its name.
     pub peer: &'static str,
     /// One sample: a number for each of the workload's measures, less being better.
-    pub run: fn(&Scale) -> Vec<f64>,
+    pub run: fn(&Given) -> Vec<f64>,
 }
 
 /// Something to do, and who does it.
-pub struct Workload {
+pub struct Workload<Given = Scale> {
     /// What it is called on the command line.
     pub id: &'static str,
     /// What it does, in a sentence.
@@ -45,7 +45,7 @@ pub struct Workload {
     /// Besides whom everybody is set beside.
     pub references: &'static [&'static str],
     /// Who takes part.
-    pub contenders: Vec<Contender>,
+    pub contenders: Vec<Contender<Given>>,
 }
 
 /// Every sample of a run.
@@ -58,21 +58,22 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Runs the workloads. `progress` is told before each sample.
-    pub fn take(
-        workloads: &[Workload],
-        scale: &Scale,
-        mut progress: impl FnMut(usize, &Workload, &Contender),
+    /// Runs the workloads, so many times. `progress` is told before each sample.
+    pub fn take<Given>(
+        workloads: &[Workload<Given>],
+        given: &Given,
+        rounds: usize,
+        mut progress: impl FnMut(usize, &Workload<Given>, &Contender<Given>),
     ) -> Self {
         let mut samples = Self::default();
-        for round in 0..scale.rounds {
+        for round in 0..rounds {
             for workload in workloads {
                 let others = Others::watch();
                 let count = workload.contenders.len();
                 for turn in 0..count {
                     let contender = &workload.contenders[(round + turn) % count];
                     progress(round, workload, contender);
-                    let taken = (contender.run)(scale);
+                    let taken = (contender.run)(given);
                     assert_eq!(taken.len(), workload.measures.len(), "{}", workload.id);
                     for (measure, number) in taken.into_iter().enumerate() {
                         let key = (workload.id, measure, contender.peer);

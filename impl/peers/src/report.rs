@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use crate::measure::{Samples, Workload};
-use crate::targets::targets;
+use crate::targets::Target;
 
 /// Beside whom everybody is set, wherever it takes part.
 const BEST_KNOWN: &str = "lockable";
 
 /// The table of a workload. How far apart the rounds are is told of its first measure.
 #[must_use]
-pub fn table(workload: &Workload, samples: &Samples) -> String {
+pub fn table<Given>(workload: &Workload<Given>, samples: &Samples) -> String {
     let takes_part = |peer: &&str| workload.contenders.iter().any(|other| other.peer == *peer);
     let mut beside: Vec<&'static str> = workload.references.to_vec();
     beside.push(BEST_KNOWN);
@@ -37,8 +37,8 @@ pub fn table(workload: &Workload, samples: &Samples) -> String {
     table
 }
 
-fn row(
-    workload: &Workload,
+fn row<Given>(
+    workload: &Workload<Given>,
     peer: &'static str,
     beside: &[&'static str],
     samples: &Samples,
@@ -62,10 +62,10 @@ fn row(
 
 /// What was aimed at, as far as it was measured.
 #[must_use]
-pub fn targets_table(samples: &Samples) -> String {
+pub fn targets_table(targets: &[Target], samples: &Samples) -> String {
     let mut table =
         String::from("| target | measured | at most | aim | |\n|---|---:|---:|---:|---|\n");
-    for target in targets() {
+    for target in targets {
         let Some(measured) = (target.measured)(samples) else {
             continue;
         };

@@ -1,7 +1,9 @@
 //! Watching the rows of names that somebody here waits for.
 //!
-//! Nothing rests upon a hint but speed. So each state of a row is watched once until it is looked at again
-//! in its own time: a store whose hints come for no reason costs a look more, and not one after the other.
+//! Nothing rests upon a hint but speed. A hint may come for a swap that is known already: the session's own,
+//! which a server often tells about later than it answers. So a row that is as it was is watched again, but
+//! only so often until it is looked at in its own time: a store whose hints come for no reason costs a few
+//! looks more, and not one after the other.
 
 use std::collections::BTreeMap;
 use std::task::{Context, Poll};
@@ -14,6 +16,9 @@ use super::{Key, Version};
 use crate::LockName;
 use crate::sync::Arc;
 
+/// How often a state of a row is watched until the row is looked at in its own time.
+const WATCHED_AT_MOST: u32 = 8;
+
 /// The rows that are watched.
 pub(crate) struct Hints {
     store: Arc<dyn AnyStore>,
@@ -23,6 +28,8 @@ pub(crate) struct Hints {
 
 struct Watched {
     version: Version,
+    /// How often this state of it.
+    times: u32,
     came: bool,
     hint: AbortHandle,
 }
@@ -40,9 +47,11 @@ impl Hints {
 
     /// Watches the row of `name`, which has this version; for none, watches it no longer.
     pub(crate) fn watch(&mut self, name: LockName, version: Option<Version>) {
-        if self.rows.get(&name).map(|watched| watched.version) == version {
+        let as_it_was = self.rows.get(&name).filter(|watched| Some(watched.version) == version);
+        if as_it_was.is_some_and(|row| !row.came || row.times >= WATCHED_AT_MOST) {
             return;
         }
+        let times = as_it_was.map_or(1, |row| row.times + 1);
         self.rows.remove(&name);
         if let Some(version) = version {
             let (store, key) = (Arc::clone(&self.store), Key::Lock(name.clone()).to_string());
@@ -53,7 +62,7 @@ impl Hints {
             });
             let (handle, registration) = AbortHandle::new_pair();
             self.hints.push(Abortable::new(hint, registration));
-            self.rows.insert(name, Watched { version, came: false, hint: handle });
+            self.rows.insert(name, Watched { version, times, came: false, hint: handle });
         }
     }
 
