@@ -25,7 +25,7 @@ use super::record::{RecordError, SessionId};
 use super::session::{End, Life, Session};
 use super::{Moment, Reply};
 use crate::LockName;
-use crate::clock::{Clock, Tick};
+use crate::clock::{Clock, Tick, microseconds_since_1970};
 use crate::engine::{Effects, Engine, Failure, Inbox, Notice, Wish};
 use crate::error::SessionEnd;
 use crate::runtime::Alarm;
@@ -177,6 +177,7 @@ impl Driver {
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Want(name, wish) => {
+                self.member.number_from(microseconds_since_1970());
                 self.member.want(&name);
                 self.wanted.insert(name, wish);
                 if self.failures > 0 && !self.is_alive() {
@@ -184,6 +185,7 @@ impl Driver {
                 }
             }
             Notice::PassOn(name, wish) => {
+                self.member.number_from(microseconds_since_1970());
                 // What the session knows of a hold may be gone already, if somebody has taken it.
                 if self.member.names.contains_key(&name) {
                     self.member.pass_on(&name);
@@ -321,6 +323,7 @@ impl Driver {
     fn begun(&mut self) {
         self.times = Times::default();
         self.status.alive(true);
+        self.member.number_from(microseconds_since_1970());
         for name in self.wanted.keys() {
             self.member.want(name);
         }

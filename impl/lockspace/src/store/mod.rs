@@ -33,6 +33,7 @@ mod tests;
 pub use memory::Memory;
 pub use open::OpenError;
 pub use operate::{Claimed, OperateError, Survey, SurveyedName, SurveyedSession};
+pub use operate::{force_release, survey};
 pub use options::{Options, OptionsError};
 
 use std::fmt;
