@@ -112,8 +112,8 @@ pub enum OperateError {
     },
 }
 
-/// Who holds and who waits, in all processes that share this store, with the labels of their sessions. Each of
-/// the two calls that it makes ends within `limit`.
+/// Who holds and who waits, in all processes that share this store, with the labels of their sessions.
+/// Each of the two calls that it makes ends within `limit`.
 ///
 /// It opens no session and writes nothing. It reads all rows, and is not a snapshot: each name is shown as it
 /// was at some moment. A lockspace that is open over the store has the [same](LockSpace::survey).
