@@ -1,13 +1,15 @@
-//! What operators see and do, from any lockspace over the store.
+//! What operators see and do, with a lockspace over the store and without one.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lockspace::store::record::RecordError;
-use lockspace::store::{Memory, OperateError, Options, Store};
+use lockspace::store::{Memory, OperateError, Options, Store, force_release, survey};
 use lockspace::{LockSpace, Loss};
 
 use crate::faulty::{Fate, Faulty};
-use crate::{NAME, TTL, names, open, pass, settle, within};
+use crate::{NAME, TTL, names, open, pass, rows, settle, within};
+
+const LIMIT: Duration = Duration::from_secs(5);
 
 #[tokio::test(start_paused = true)]
 async fn a_name_is_taken_from_a_holder_elsewhere_and_the_holder_hears_of_it() {
@@ -124,4 +126,72 @@ async fn a_survey_shows_holders_and_queues_of_all_processes_with_their_labels() 
     assert!(survey.names[0].holder.gone && survey.names[0].holder.label.is_none());
     waits.abort();
     assert_eq!(LockSpace::new().survey().await, Err(OperateError::NoStore));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_looks_or_forces_has_no_session_and_sees_the_same() {
+    let store = Memory::new();
+    assert_eq!(survey(&store, LIMIT).await.unwrap(), Default::default());
+    assert_eq!(force_release(&store, NAME, LIMIT).await, Ok(None));
+    assert_eq!(rows(&store).await, [""; 0]);
+    let here = open(store.clone()).await;
+    let guard = here.acquire(NAME).await.unwrap();
+    assert_eq!(survey(&store, LIMIT).await, here.survey().await);
+    assert_eq!(rows(&store).await.len(), 2, "the name and the session that holds it");
+    let taken = force_release(&store, NAME, LIMIT).await;
+    assert_eq!(taken, Ok(Some(guard.fencing_token())));
+    let lost = within(TTL + Duration::from_secs(1), guard.lost()).await;
+    assert_eq!(lost.reason, Loss::Forced);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_looks_or_forces_is_told_what_is_wrong_within_the_limit() {
+    let inner = Memory::new();
+    let store = Faulty::over(inner.clone());
+    let bad = force_release(&store, "", LIMIT).await;
+    assert!(matches!(bad, Err(OperateError::InvalidName(_))), "{bad:?}");
+    store.usually(Fate::Swallowed);
+    let looked = within(LIMIT + Duration::from_secs(1), survey(&store, LIMIT)).await;
+    assert!(matches!(looked, Err(OperateError::Store { .. })), "{looked:?}");
+    let forced = force_release(&store, NAME, LIMIT);
+    let forced = within(3 * LIMIT + Duration::from_secs(1), forced).await;
+    assert!(matches!(forced, Err(OperateError::Store { .. })), "{forced:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_tells_when_each_has_asked_by_its_own_clock() {
+    let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let store = Memory::new();
+    let (here, there) = (open(store.clone()).await, open(store.clone()).await);
+    let begun = now();
+    let guard = here.acquire(NAME).await.unwrap();
+    let held = now();
+    let waits = tokio::spawn(async move { there.acquire(NAME).await.map(drop) });
+    settle().await;
+    let found = survey(&store, LIMIT).await.unwrap();
+    let name = &found.names[0];
+    let asked = [&name.holder, &name.queue[0]].map(|claimed| claimed.asked.expect("it says so"));
+    // A claim knows microseconds.
+    assert!(begun <= asked[0] + Duration::from_micros(1) && asked[0] <= held, "{found:?}");
+    assert!(held <= asked[1] + Duration::from_micros(1) && asked[1] <= now(), "{found:?}");
+    drop(guard);
+    within(TTL, waits).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_name_passes_on_within_a_process_it_is_asked_for_anew() {
+    let store = Memory::new();
+    let here = open(store.clone()).await;
+    let guard = here.acquire(NAME).await.unwrap();
+    let asked = || async { survey(&store, LIMIT).await.unwrap().names[0].holder.asked };
+    let first = asked().await;
+    let next = tokio::spawn({
+        let here = here.clone();
+        async move { here.acquire(NAME).await.map(lockspace::Guard::into_owned) }
+    });
+    settle().await;
+    drop(guard);
+    let next = within(TTL, next).await.unwrap().unwrap();
+    assert!(asked().await > first, "that is when the next one began to hold it");
+    drop(next);
 }

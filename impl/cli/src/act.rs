@@ -3,13 +3,14 @@
 use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin, stdout};
 use std::time::{Duration, Instant};
 
-use lockspace::store::decide::{Decision, Intent, decide};
 use lockspace::store::record::{Record, SessionId, SessionRecord};
-use lockspace::store::{Key, Store, Swap, Version};
+use lockspace::store::{Key, Store, Version};
+use serde_json::json;
 
 use crate::exit::Exit;
+use crate::output::document;
 use crate::span::Span;
-use crate::store::{self, Problem, StoreArgs};
+use crate::store::{self, CALL_LIMIT, Problem, StoreArgs};
 
 #[derive(clap::Args)]
 pub(crate) struct ForceArgs {
@@ -20,6 +21,9 @@ pub(crate) struct ForceArgs {
     /// Does not ask
     #[arg(long)]
     yes: bool,
+    /// Writes one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -31,6 +35,9 @@ pub(crate) struct WaitArgs {
     /// How long to wait at most, such as 500ms, 10s, 5m or 1h
     #[arg(long, value_name = "TIME")]
     wait: Option<Span>,
+    /// Writes one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn force_release(args: &ForceArgs) -> io::Result<Exit> {
@@ -38,24 +45,21 @@ pub(crate) fn force_release(args: &ForceArgs) -> io::Result<Exit> {
         eprintln!("lockspace: nothing was done");
         return Ok(Exit::Failed);
     }
-    let taken = store::run(async {
-        let key = store::key(&args.name)?;
-        take(&args.store.open().await?, &key).await
-    })?;
     let name = &args.name;
-    match taken {
-        Some(token) => {
-            writeln!(
-                stdout().lock(),
-                "{name:?} was taken from its holder, whose token was {token}"
-            )?;
-            Ok(Exit::Done)
-        }
-        None => {
-            eprintln!("lockspace: nobody holds {name:?}");
-            Ok(Exit::Deviates)
-        }
+    let taken = store::run(async {
+        let store = args.store.open().await?;
+        Ok(lockspace::store::force_release(&store, name, CALL_LIMIT).await?)
+    })?;
+    if args.json {
+        let token = taken.map(|token| token.0);
+        document(&json!({ "name": name, "taken": taken.is_some(), "token": token }))?;
+    } else if let Some(token) = taken {
+        let mut out = stdout().lock();
+        writeln!(out, "{name:?} was taken from its holder, whose token was {token}")?;
+    } else {
+        eprintln!("lockspace: nobody holds {name:?}");
     }
+    Ok(if taken.is_some() { Exit::Done } else { Exit::Deviates })
 }
 
 fn confirmed(name: &str) -> io::Result<bool> {
@@ -70,26 +74,9 @@ fn confirmed(name: &str) -> io::Result<bool> {
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
-/// Ends the hold of the name in the row of `key`; answers its token.
-async fn take(store: &impl Store, key: &str) -> Result<Option<u64>, Problem> {
-    loop {
-        let Some((version, bytes)) = store.load(key).await? else { return Ok(None) };
-        let record = Record::read(&bytes).map_err(|error| Problem::Call(error.to_string()))?;
-        let token = record.token_at(version).0;
-        let Decision::Swap(new) = decide(Some((version, &record)), Intent::Force, |_| false) else {
-            return Ok(None);
-        };
-        let new = new.map(|record| record.to_string());
-        let new = new.as_ref().map(String::as_bytes);
-        // Whoever was in between may have released it: then there is another hold to look at, or none.
-        if let Swap::Swapped(_) = store.swap(key, Some(version), new).await? {
-            return Ok(Some(token));
-        }
-    }
-}
-
 pub(crate) fn wait(args: &WaitArgs) -> io::Result<Exit> {
     let limit = args.wait.map(Span::duration);
+    let begun = Instant::now();
     let free = store::run(async {
         let key = store::key(&args.name)?;
         let store = args.store.open().await?;
@@ -101,15 +88,14 @@ pub(crate) fn wait(args: &WaitArgs) -> io::Result<Exit> {
                 .map_or(Ok(false), |done| done.map(|()| true)),
         }
     })?;
-    if free {
-        return Ok(Exit::Done);
+    if args.json {
+        let waited = begun.elapsed().as_secs_f64();
+        document(&json!({ "name": args.name, "free": free, "waited_seconds": waited }))?;
+    } else if !free {
+        let limit = limit.unwrap_or_default();
+        eprintln!("lockspace: {:?} did not come free within {limit:?}", args.name);
     }
-    eprintln!(
-        "lockspace: {:?} did not come free within {:?}",
-        args.name,
-        limit.unwrap_or_default()
-    );
-    Ok(Exit::Busy)
+    Ok(if free { Exit::Done } else { Exit::Busy })
 }
 
 /// Until nobody who lives holds the name or waits for it.

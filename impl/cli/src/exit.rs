@@ -110,5 +110,9 @@ mod tests {
             let row = format!("| {} | {} |", exit.code(), exit.meaning());
             assert!(document.contains(&row), "{row}");
         }
+        let (_, section) = document.split_once("## Exit status").expect("there is a section");
+        let (section, _) = section.split_once("\n## ").expect("it ends");
+        let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+        assert_eq!(rows.count(), Exit::ALL.len(), "a status that there is not stands there");
     }
 }

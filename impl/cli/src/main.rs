@@ -1,6 +1,7 @@
 //! The command `lockspace`: one module for each subcommand. This file parses, calls and exits.
 
 mod act;
+mod age;
 mod check_history;
 mod exec;
 mod exit;
@@ -11,6 +12,8 @@ mod output;
 mod picture;
 mod span;
 mod store;
+mod table;
+mod top;
 mod trace;
 mod verify;
 
@@ -62,7 +65,7 @@ enum Command {
     Ls(look::LsArgs),
     /// Shows the same again and again, until q or Ctrl-C
     #[command(after_help = explained(&LOOKED))]
-    Top(look::TopArgs),
+    Top(top::TopArgs),
     /// Says whether the store can be reached and all that stands in it can be read
     #[command(after_help = explained(&CHECKED))]
     Health(look::LsArgs),
@@ -87,7 +90,7 @@ fn main() -> ExitCode {
         Command::Exec(args) => return exec::run(&args),
         Command::RunChild(args) => return exec::run_child(&args),
         Command::Ls(args) => look::ls(&args),
-        Command::Top(args) => look::top(&args),
+        Command::Top(args) => top::top(&args),
         Command::Health(args) => look::health(&args),
         Command::Wait(args) => act::wait(&args),
         Command::ForceRelease(args) => act::force_release(&args),

@@ -1,8 +1,10 @@
 //! What all subcommands share about output: colour, numbers, and readers that go away.
 
 use std::env;
-use std::io::{self, IsTerminal, stdout};
+use std::io::{self, IsTerminal, Write, stdout};
 use std::process::ExitCode;
+
+use serde_json::Value;
 
 use crate::exit::Exit;
 
@@ -16,6 +18,11 @@ pub(crate) fn exit(done: io::Result<Exit>) -> ExitCode {
             Exit::Failed.into()
         }
     }
+}
+
+/// Writes one JSON document, for programs and for people who look into it.
+pub(crate) fn document(value: &Value) -> io::Result<()> {
+    writeln!(stdout().lock(), "{value:#}")
 }
 
 /// `text`, in green if it is good news and in red if not, where colour is wanted.

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use lockspace_model::defects::DEFECTS;
 use lockspace_model::manifest::{Level, Manifest};
@@ -22,11 +23,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("it prints UTF-8")
 }
 
+/// What `verify` does, for all tests that look at it: it takes its time.
+static VERIFIED: LazyLock<Output> = LazyLock::new(|| output(&["verify"]));
+
 #[test]
 fn verify_prints_a_row_for_each_run_and_each_defect_and_succeeds() {
-    let output = output(&["verify", "--quick"]);
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let said = text(&VERIFIED.stdout);
+    assert_eq!(VERIFIED.status.code(), Some(0), "{said}");
     for run in Manifest::read().up_to(Level::Quick) {
         assert!(said.lines().any(|line| line.starts_with(&run.name) && line.ends_with("holds")));
     }
@@ -35,6 +38,35 @@ fn verify_prints_a_row_for_each_run_and_each_defect_and_succeeds() {
     }
     assert!(said.contains("\nVERIFIED: "), "{said}");
     assert!(!said.contains('\x1b'), "no colour where nobody can see it");
+}
+
+#[test]
+fn what_the_readme_shows_of_verify_is_what_it_prints() {
+    let said = text(&VERIFIED.stdout);
+    let readme = include_str!("../../../README.md");
+    let (_, block) = readme.split_once("```text\nmodel  ").expect("it shows the verdicts");
+    let (rows, _) = block.split_once("```").expect("a block ends");
+    let shown = |row: &str| {
+        // Some columns are left out, and the others stand closer together.
+        let cells: Vec<_> =
+            row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        said.lines().any(|line| {
+            let mut rest = line;
+            cells.iter().all(|cell| match rest.split_once(cell) {
+                Some((_, after)) => {
+                    rest = after;
+                    true
+                }
+                None => false,
+            })
+        })
+    };
+    let rows: Vec<_> = rows.lines().skip(1).filter(|row| !row.starts_with("...")).collect();
+    let untrue: Vec<_> = rows.iter().filter(|row| !shown(row)).collect();
+    assert!(untrue.is_empty(), "{untrue:#?}\n{said}");
+    let runs = Manifest::read().up_to(Level::Quick).count();
+    assert!(rows.len() > 5 && rows.iter().any(|row| row.contains(&format!("{runs} runs"))));
+    assert!(!shown("protocol-4x1  3 955"), "a number that is not so is found");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A store in a folder of its own.
@@ -292,4 +293,59 @@ fn without_the_lock_ten_shells_are_inside_at_the_same_time() {
         shell.wait().expect("it ends");
     }
     assert_ne!(fs::read_to_string(&record).expect("they wrote"), "in\nout\n".repeat(10));
+}
+
+#[test]
+fn a_report_says_how_it_went_and_leaves_both_outputs_to_the_command() {
+    let place = Place::new();
+    let file = place.file("report.json");
+    let path = file.to_str().expect("a plain path");
+    let report = || -> Value {
+        serde_json::from_slice(&fs::read(&file).expect("it is there")).expect("it is JSON")
+    };
+    let output = place.output(&["--report", path], "echo $LOCKSPACE_TOKEN; echo wrong >&2; exit 7");
+    let (said, ended) = (String::from_utf8(output.stdout).expect("it prints text"), report());
+    assert_eq!((output.status.code(), &*output.stderr), (Some(7), &b"wrong\n"[..]));
+    assert_eq!(ended["token"].to_string(), said.trim());
+    assert_eq!((&ended["outcome"], &ended["status"]), (&"ended".into(), &7.into()));
+    assert_eq!((&ended["name"], &ended["lost"]), (&"job".into(), &false.into()));
+    assert!(ended["held_seconds"].is_f64() && ended["waited_seconds"].is_f64(), "{ended}");
+
+    assert_eq!(place.status(&["--report", path, "--max-hold", "50ms"], "sleep 600"), Some(124));
+    assert_eq!((&report()["outcome"], &report()["status"]), (&"held_too_long".into(), &124.into()));
+    assert!(report()["held_seconds"].as_f64() >= Some(0.05), "{}", report());
+
+    let (held, _) = Held::new(place.exec(&[], "echo begun; exec sleep 600"));
+    assert_eq!(place.status(&["--report", path, "--wait", "50ms"], "echo never"), Some(120));
+    assert_eq!((&report()["outcome"], &report()["token"]), (&"busy".into(), &Value::Null));
+    assert!(report()["waited_seconds"].as_f64() >= Some(0.05), "{}", report());
+    assert_eq!(report()["held_seconds"], Value::Null);
+    held.send(Signal::TERM);
+    held.end();
+
+    assert_eq!(place.status(&["--report", path, "--ttl", "1ms"], "echo never"), Some(125));
+    assert_eq!((&report()["outcome"], &report()["status"]), (&"failed".into(), &125.into()));
+}
+
+#[test]
+fn a_report_tells_that_the_lock_was_lost() {
+    let place = Place::new();
+    let file = place.file("report.json");
+    let options = ["--ttl", "2s", "--report", file.to_str().expect("a plain path")];
+    let (held, _) = Held::new(place.exec(&options, "echo begun; exec sleep 600"));
+    assert_eq!(fs::read(&file).expect("it was made at once"), b"");
+    let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
+    assert_eq!(forced.status.code(), Some(0));
+    assert_eq!(held.end().0, Some(121));
+    let report: Value =
+        serde_json::from_slice(&fs::read(&file).expect("it is there")).expect("it is JSON");
+    assert_eq!((&report["outcome"], &report["lost"]), (&"lost".into(), &true.into()));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_done() {
+    let place = Place::new();
+    let output = place.output(&["--report", "/no/such/folder/report.json"], "echo never");
+    assert_eq!((output.status.code(), &*output.stdout), (Some(125), &b""[..]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/no/such/folder/report.json"));
 }

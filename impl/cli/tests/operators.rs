@@ -1,9 +1,10 @@
 //! `ls`, `top`, `health`, `wait` and `force-release`, as an operator runs them.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lockspace::store::record::{Claim, Record, SessionId, SessionRecord};
 use lockspace::store::{Key, Store, Swap, Version};
@@ -67,9 +68,23 @@ impl Place {
             let record = SessionRecord::new(ttl, label).to_string();
             self.put(&Key::Session(claim.session).to_string(), Some(&record));
         }
-        let record = Record { queue: vec![WAITER], ..Record::held_by(HOLDER) };
+        self.claimed(name, HOLDER, vec![WAITER])
+    }
+
+    /// The row of `name` says so.
+    fn claimed(&self, name: &str, holder: Claim, queue: Vec<Claim>) -> u64 {
+        let record = Record { queue, ..Record::held_by(holder) };
         self.put(&format!("lock/{name}"), Some(&record.to_string())).0
     }
+}
+
+/// A claim of somebody whose clock is so many seconds behind, and who has asked just now: or of somebody
+/// whose clock goes right, and who has asked so many seconds ago.
+fn asked(seconds_ago: i64, session: u128) -> Claim {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_micros();
+    let now = i64::try_from(now).expect("it is not much later");
+    let number = (now - seconds_ago * 1_000_000).cast_unsigned();
+    Claim { session: SessionId(session), number }
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -83,7 +98,7 @@ fn ls_shows_who_holds_and_who_waits() {
     let lines: Vec<Vec<&str>> =
         text.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[1][..3], ["invoice/42", &*token.to_string(), "holds"]);
-    assert_eq!(lines[1][3..].join(" "), "backup on host-a");
+    assert_eq!(lines[1][3..].join(" "), "? backup on host-a");
     assert_eq!(lines[2][..3], ["invoice/42", "waits", "1"]);
     assert!(text.contains("\\u{202e}cron") && !text.contains('\u{202e}'), "{text:?}");
     let found = place.json(&["ls", "--json"]);
@@ -110,10 +125,109 @@ fn ls_says_whose_session_has_ended() {
 }
 
 #[test]
+fn ls_shows_for_how_long_by_the_clocks_of_those_who_asked() {
+    let place = Place::new();
+    place.claimed("a", asked(7_265, 3), vec![asked(130, 4), asked(-30, 5), asked(-300, 6), WAITER]);
+    let (_, text) = place.said(&["ls"]);
+    let ages: Vec<_> =
+        text.lines().skip(1).map(|line| line.split_whitespace().rev().nth(4)).collect();
+    // A little ahead is now, and far ahead is not believed; who counts claims does not tell.
+    assert_eq!(ages[0], Some("2h01m"), "{text}");
+    assert!(ages[1].is_some_and(|age| age.starts_with("2m1")), "{text}");
+    assert_eq!(ages[2..], [Some("0s"), Some("?"), Some("?")], "{text}");
+    let name = &place.json(&["ls", "--json"])["names"][0];
+    let ago = |claimed: &Value| claimed["asked_seconds_ago"].as_f64();
+    assert!(ago(&name["holder"]).is_some_and(|ago| (7_265.0..7_325.0).contains(&ago)), "{name}");
+    assert_eq!(ago(&name["waiting"][1]), Some(0.0), "{name}");
+    assert_eq!((ago(&name["waiting"][2]), ago(&name["waiting"][3])), (None, None), "{name}");
+    assert!(name["waiting"][2]["asked_at"].is_f64() && name["waiting"][3]["asked_at"].is_null());
+    assert_eq!(name["held_for_at_least_seconds"], Value::Null, "it has looked only once");
+}
+
+#[test]
+fn ls_says_which_session_has_a_row_that_cannot_be_read() {
+    let place = Place::new();
+    place.held("a", LONG);
+    place.put(&Key::Session(HOLDER.session).to_string(), Some("what is this?"));
+    let (_, text) = place.said(&["ls"]);
+    assert!(text.contains("(the row of its session cannot be read)"), "{text}");
+    assert_eq!(place.json(&["ls", "--json"])["names"][0]["holder"]["gone"], false);
+}
+
+#[test]
 fn top_without_a_terminal_looks_once() {
     let place = Place::new();
     place.held("a", LONG);
-    assert_eq!(place.said(&["top"]), place.said(&["ls"]));
+    let (status, text) = place.said(&["top"]);
+    assert_eq!((status, text.lines().count()), (Some(0), 3), "{text}");
+    assert!(text.contains("HELD") && text.contains("0s+"), "{text}");
+    assert_eq!(place.said(&["top", "--looks", "2", "--every", "0"]).1.lines().count(), 6);
+}
+
+#[test]
+fn top_writes_a_line_of_json_for_each_look_until_nobody_reads_on() {
+    let place = Place::new();
+    let token = place.held("a", LONG);
+    let mut command = place.command(&["top", "--json", "--every", "0.1"]);
+    let mut top = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut lines = BufReader::new(top.stdout.take().expect("it was piped")).lines();
+    let mut next = || {
+        let line = lines.next().expect("it goes on").expect("it can be read");
+        serde_json::from_str::<Value>(&line).expect("each line is a document")
+    };
+    let held = |found: &Value| found["names"][0]["held_for_at_least_seconds"].as_f64();
+    let (first, second) = (next(), next());
+    assert_eq!((held(&first), first["names"][0]["token"].as_u64()), (Some(0.0), Some(token)));
+    assert!(held(&second) >= Some(0.1), "{second}");
+    // Another hold is another token, and has been seen for no time.
+    let handed_over = place.claimed("a", WAITER, Vec::new());
+    let newer = loop {
+        let found = next();
+        if found["names"][0]["token"].as_u64() == Some(handed_over) {
+            break found;
+        }
+    };
+    assert_eq!(held(&newer), Some(0.0));
+    drop(lines);
+    assert_eq!(top.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn force_release_and_wait_answer_in_json() {
+    let place = Place::new();
+    let token = place.held("a", LONG);
+    let answer = |args: &[&str]| {
+        let output = place.output(args);
+        assert!(output.stderr.is_empty(), "{output:?}");
+        let document = serde_json::from_slice::<Value>(&output.stdout).expect("it is JSON");
+        (output.status.code(), document)
+    };
+    let (status, document) = answer(&["wait", "a", "--wait", "50ms", "--json"]);
+    assert_eq!(
+        (status, &document["free"], &document["name"]),
+        (Some(120), &false.into(), &"a".into())
+    );
+    assert!(document["waited_seconds"].as_f64() >= Some(0.05), "{document}");
+    for (taken, status) in [(true, 0), (true, 0), (false, 1)] {
+        let (ended, document) = answer(&["force-release", "a", "--yes", "--json"]);
+        assert_eq!((ended, &document["taken"]), (Some(status), &taken.into()));
+        assert_eq!(document["token"].is_u64(), taken, "{document}");
+        assert!(document["token"].as_u64().is_none_or(|taken| taken >= token), "{document}");
+    }
+    let (status, document) = answer(&["wait", "a", "--json"]);
+    assert_eq!((status, &document["free"]), (Some(0), &true.into()));
+}
+
+#[test]
+fn what_could_not_be_carried_out_writes_no_document() {
+    let place = Place::new();
+    let nowhere = ["--json", "--store", "sqlite:/no/such/folder/a.sqlite"];
+    for args in [&["ls"][..], &["top"], &["wait", "a"], &["force-release", "a", "--yes"]] {
+        let output = place.output(&[args, &nowhere].concat());
+        assert_eq!((output.status.code(), &*output.stdout), (Some(2), &b""[..]), "{args:?}");
+    }
+    let unasked = place.output(&["force-release", "a", "--json"]);
+    assert_eq!((unasked.status.code(), &*unasked.stdout), (Some(2), &b""[..]));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! tokio's time controls every timer of a lockspace. Under shuttle it is the tests' own, which stands
 //! still until one of their tasks lets it pass.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -117,6 +117,17 @@ impl Stopwatch {
     pub(crate) fn nanoseconds(&self) -> u64 {
         clamp(self.0.elapsed())
     }
+}
+
+/// What the system's calendar says, for people to read: it may be set, forwards and backwards, and nothing
+/// may depend upon it. In tests that must find the same each time it stands still.
+pub(crate) fn microseconds_since_1970() -> u64 {
+    if cfg!(any(lockspace_loom, lockspace_shuttle)) {
+        return 0;
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Far enough below the end of numbers that counting on from there never reaches it.
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX).min(u64::MAX / 2)
 }
 
 /// So long from now, for a thread that keeps its own time; `None` if that is beyond all time.

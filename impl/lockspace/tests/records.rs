@@ -108,6 +108,22 @@ fn a_session_has_one_claim_in_a_row() {
 }
 
 #[test]
+fn the_time_of_a_claim_is_its_number_if_that_can_be_one() {
+    let claim = |number| Claim { session: SessionId(1), number };
+    for counted in [0, 1, 7, 999_999_999_999_999] {
+        assert_eq!(claim(counted).asked(), None, "{counted}");
+    }
+    for time in [1_000_000_000_000_000, 1_795_478_860_624_768, u64::MAX] {
+        assert_eq!(claim(time).asked(), Some(Duration::from_micros(time)));
+    }
+    // Rows of whoever counts and of whoever reads the clock are of one format.
+    for number in [7, 1_795_478_860_624_768, u64::MAX] {
+        let text = format!("lockspace-lock/1 holder={ANN}.{number} token= queue=");
+        assert_eq!(Record::read(text.as_bytes()), Ok(Record::held_by(claim(number))));
+    }
+}
+
+#[test]
 fn a_label_is_one_line_and_a_ttl_whole_milliseconds() {
     let record = SessionRecord::new(Duration::from_micros(1_999), "two\nlines");
     assert_eq!((record.label(), record.ttl()), ("two lines", Duration::from_millis(1)));

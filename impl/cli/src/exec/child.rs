@@ -61,10 +61,10 @@ pub(super) enum Ended {
 
 impl Ended {
     /// The status that says so, as a shell does.
-    pub(super) fn exit(self) -> ExitCode {
+    pub(super) fn status(self) -> u8 {
         match self {
-            Self::Exit(code) => code.into(),
-            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX).into(),
+            Self::Exit(code) => code,
+            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         }
     }
 }

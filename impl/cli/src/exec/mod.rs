@@ -3,11 +3,13 @@
 //! The command is always stopped before its lock is given back, never the other way round.
 
 mod child;
+mod report;
 
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::future::pending;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use crate::exit::Exit;
 use crate::span::Span;
 use crate::store::{Problem, StoreArgs, chain};
 use child::{Child, Ended, Signals};
+use report::Report;
 
 pub(crate) use child::{RunArgs, run_child};
 
@@ -52,17 +55,37 @@ pub(crate) struct Args {
     /// Lets the command go on if the lock is lost
     #[arg(long)]
     keep_running_when_lost: bool,
+    /// Writes into this file how it went, as one JSON document
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
+    let mut report = match Report::begin(args.report.as_deref()) {
+        Ok(report) => report,
+        Err(error) => {
+            say(&error);
+            return Exit::ExecFailed.into();
+        }
+    };
+    let status = reported(args, &mut report);
+    // What the command has come to counts for more than that nobody can read of it.
+    if let Err(error) = report.write(&args.name, status) {
+        say(&error);
+    }
+    status.into()
+}
+
+fn reported(args: &Args, report: &mut Report) -> u8 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(hold_and_run(args)),
+        Ok(runtime) => runtime.block_on(hold_and_run(args, report)),
         Err(error) => Err(Problem::Io(error)),
     };
     done.unwrap_or_else(|problem| {
         say(&problem);
-        Exit::ExecFailed.into()
+        report.ended_by(Exit::ExecFailed);
+        Exit::ExecFailed.code()
     })
 }
 
@@ -70,7 +93,7 @@ fn say(what: &dyn Display) {
     eprintln!("lockspace: {what}");
 }
 
-async fn hold_and_run(args: &Args) -> Result<ExitCode, Problem> {
+async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
     // From here on signals are heard, so none can end this process between the grant and the child.
     let mut signals = Signals::listen()?;
     lockspace::LockName::new(&args.name)?;
@@ -90,18 +113,25 @@ async fn hold_and_run(args: &Args) -> Result<ExitCode, Problem> {
             return Ok(ended_by(signal));
         }
     };
-    let exit = match granted {
+    let status = match granted {
         Ok(guard) => {
-            let exit = run_command(&guard, args, &mut signals).await;
-            if let Err(lost) = guard.release() {
+            report.granted(guard.fencing_token());
+            let status = run_command(&guard, args, &mut signals, report).await;
+            let released = guard.release();
+            report.given_back(released.is_err());
+            if let Err(lost) = released {
                 say(&lost);
             }
-            exit
+            status
         }
-        Err(error) => Ok(refused(&error)),
+        Err(error) => {
+            let exit = refused(&error);
+            report.ended_by(exit);
+            Ok(exit.code())
+        }
     };
     close(&space, args).await;
-    exit.map_err(Problem::Io)
+    status.map_err(Problem::Io)
 }
 
 fn label(args: &Args) -> String {
@@ -123,11 +153,11 @@ async fn acquire<'s>(space: &'s LockSpace, args: &Args) -> Result<Guard<'s>, Acq
     }
 }
 
-fn refused(error: &AcquireError) -> ExitCode {
+fn refused(error: &AcquireError) -> Exit {
     say(&chain(error));
     match error {
-        AcquireError::Busy { .. } | AcquireError::TimedOut { .. } => Exit::Busy.into(),
-        _ => Exit::ExecFailed.into(),
+        AcquireError::Busy { .. } | AcquireError::TimedOut { .. } => Exit::Busy,
+        _ => Exit::ExecFailed,
     }
 }
 
@@ -140,14 +170,15 @@ async fn run_command(
     guard: &Guard<'_>,
     args: &Args,
     signals: &mut Signals,
-) -> io::Result<ExitCode> {
+    report: &mut Report,
+) -> io::Result<u8> {
     let mut child = Child::start(&args.command, &args.name, guard.fencing_token().0)?;
     let mut limit = std::pin::pin!(after(args.max_hold));
     let mut lost = std::pin::pin!(lost(guard, args.keep_running_when_lost));
     let stopped = loop {
         tokio::select! {
             biased; // What has ended by itself was not stopped.
-            ended = child.ended() => return Ok(ended?.exit()),
+            ended = child.ended() => return Ok(ended?.status()),
             signal = signals.next() => child.forward(signal),
             () = &mut limit => {
                 say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
@@ -161,8 +192,9 @@ async fn run_command(
         }
     };
     let (exit, grace) = stopped;
+    report.ended_by(exit);
     child.stop(grace).await?;
-    Ok(exit.into())
+    Ok(exit.code())
 }
 
 async fn after(limit: Option<Span>) {
@@ -183,6 +215,6 @@ async fn lost(guard: &Guard<'_>, ignored: bool) {
     }
 }
 
-fn ended_by(signal: Signal) -> ExitCode {
-    Ended::Signal(signal.as_raw()).exit()
+fn ended_by(signal: Signal) -> u8 {
+    Ended::Signal(signal.as_raw()).status()
 }

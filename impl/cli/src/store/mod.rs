@@ -3,7 +3,6 @@
 //! What this module must not do: decide anything about locks. The library does.
 
 mod opened;
-mod survey;
 mod url;
 
 use std::env;
@@ -13,18 +12,20 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lockspace::store::{Key, Store, StoreError};
+use lockspace::store::{Key, OperateError, Store, StoreError, Survey};
 use lockspace::{LockName, NameError};
 use lockspace_sqlite::SqliteStore;
 
 use opened::Opened;
 
-pub(crate) use survey::{Claimed, Survey, survey};
 pub(crate) use url::{Place, StoreUrl, UrlError};
 
 /// The environment variable that says which store, where `--store` does not: for URLs with a password,
 /// which would be seen among the arguments.
 const VARIABLE: &str = "LOCKSPACE_STORE";
+
+/// How long a single call to the store may take, for those who look or force.
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Which store.
 #[derive(Clone, clap::Args)]
@@ -50,6 +51,8 @@ pub(crate) enum Problem {
     Open(StoreUrl, String),
     #[error("the store cannot be used: {0}")]
     Call(String),
+    #[error(transparent)]
+    Operate(#[from] OperateError),
     #[error(transparent)]
     Name(#[from] NameError),
     #[error(transparent)]
@@ -137,6 +140,11 @@ pub(crate) fn run<T>(work: impl Future<Output = Result<T, Problem>>) -> io::Resu
         Problem::Io(error) => error,
         problem => io::Error::other(problem.to_string()),
     })
+}
+
+/// Who holds and who waits.
+pub(crate) async fn survey(store: &impl Store) -> Result<Survey, Problem> {
+    Ok(lockspace::store::survey(store, CALL_LIMIT).await?)
 }
 
 /// The key of a name's row.

@@ -25,7 +25,7 @@ use super::record::{RecordError, SessionId, SessionRecord};
 use super::session::{End, Life, Session};
 use super::{HeldElsewhere, Moment, Reply, Version};
 use crate::LockName;
-use crate::clock::{Clock, Tick};
+use crate::clock::{Clock, Tick, microseconds_since_1970};
 use crate::engine::{Effects, Engine, Failure, Inbox, Notice, Wish};
 use crate::error::SessionEnd;
 use crate::runtime::Alarm;
@@ -202,6 +202,7 @@ impl Driver {
                 }
             }
             Notice::PassOn(name, wish) => {
+                self.member.number_from(microseconds_since_1970());
                 // What the session knows of a hold may be gone already, if somebody has taken it.
                 if self.member.names.contains_key(&name) {
                     self.member.pass_on(&name);
@@ -219,6 +220,7 @@ impl Driver {
     }
 
     fn want(&mut self, name: LockName, wish: Wish) {
+        self.member.number_from(microseconds_since_1970());
         let is_new = self.member.want(&name);
         let before = self.wanted.get(&name).filter(|_| !is_new);
         let after = before.map_or(self.greatest, |before| before.after);
@@ -399,6 +401,7 @@ impl Driver {
         self.times = Times::default();
         self.went_back = 0;
         self.status.alive(true);
+        self.member.number_from(microseconds_since_1970());
         for (name, wanted) in &mut self.wanted {
             self.member.want(name);
             wanted.after = self.greatest;

@@ -155,6 +155,13 @@ impl Member {
         }
     }
 
+    /// The next claim has this number or a greater one. A program that knows the time says so before it wants
+    /// anything: then people see from a [claim](super::record::Claim::asked) when it was made. The time
+    /// may go backwards, the numbers do not.
+    pub fn number_from(&mut self, number: u64) {
+        self.next_number = self.next_number.max(number);
+    }
+
     /// Somebody here wants to hold `name`. Answers whether that is a new wish: not if the session does not
     /// live, or closes, or has a wish for the name already.
     pub fn want(&mut self, name: &LockName) -> bool {

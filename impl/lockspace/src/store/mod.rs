@@ -35,6 +35,7 @@ pub use elsewhere::HeldElsewhere;
 pub use memory::Memory;
 pub use open::OpenError;
 pub use operate::{Claimed, OperateError, Survey, SurveyedName, SurveyedSession};
+pub use operate::{force_release, survey};
 pub use options::{Options, OptionsError};
 
 use std::fmt;

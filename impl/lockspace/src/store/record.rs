@@ -51,16 +51,43 @@ impl fmt::Debug for SessionId {
 /// A session's claim to a name: to hold it, or to a place in its queue.
 ///
 /// The number is new for each wish of the session. So a claim that turns up although its wish is over (a
-/// message was late) is known for what it is, and given back.
+/// message was late) is known for what it is, and given back. A number that tells when its session
+/// [asked](Self::asked) does so for people; nothing that is decided depends upon it.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use lockspace::store::record::{Claim, SessionId};
+///
+/// let by_the_clock = Claim { session: SessionId(1), number: 1_795_478_860_624_768 };
+/// let asked = by_the_clock.asked().map(|since_1970| UNIX_EPOCH + since_1970);
+/// assert_eq!(asked, Some(UNIX_EPOCH + Duration::from_micros(1_795_478_860_624_768)));
+///
+/// let counted = Claim { session: SessionId(1), number: 7 };
+/// assert_eq!(counted.asked(), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claim {
     /// Whose.
     pub session: SessionId,
-    /// Which of the session's.
+    /// Which of the session's: greater than those before it.
     pub number: u64,
 }
 
 impl Claim {
+    /// The first number that is the time when it was drawn, in microseconds since the beginning of 1970:
+    /// one in the year 2001. Smaller ones were counted, by whoever knew no time.
+    const FIRST_TIME: u64 = 1_000_000_000_000_000;
+
+    /// When the session asked for the name, *by its own clock*: so long after the beginning of 1970. None if
+    /// its number does not tell.
+    ///
+    /// For people. The clock may be wrong, may have been set since, and says nothing about any other
+    /// machine's. A holder that had to wait has asked before it was granted the name.
+    #[must_use]
+    pub fn asked(&self) -> Option<Duration> {
+        (self.number >= Self::FIRST_TIME).then(|| Duration::from_micros(self.number))
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (session, number) = text.split_once('.')?;
         Some(Self { session: SessionId::parse(session)?, number: number.parse().ok()? })

@@ -70,6 +70,25 @@ fn acquiring_a_free_name_and_releasing_it_takes_a_round_trip_each() {
 }
 
 #[test]
+fn the_numbers_of_claims_follow_the_clock_and_never_go_back() {
+    let mut member = member();
+    let mut number = |clock: u64| {
+        member.number_from(clock);
+        assert!(member.want(&red()));
+        let Some(Call::Name(_, Ask::Swap { new: Some(row), .. })) = member.call(seconds(0)) else {
+            panic!("no swap")
+        };
+        member.answered(Answer::Name(red(), Reply::Conflict), seconds(0));
+        member.give_up(&red());
+        answer(&mut member, Reply::Loaded(None), seconds(0));
+        assert_eq!(member.news(seconds(0)), Some(News::Left(red())));
+        row.holder.number
+    };
+    let drawn = [0, 500, 500, 20, 501, 600].map(&mut number);
+    assert_eq!(drawn, [1, 500, 501, 502, 503, 600]);
+}
+
+#[test]
 fn a_held_name_asks_for_nothing_but_its_sessions_keep_alive() {
     let mut member = holding();
     let wake = member.next_wake().expect("the session is to be kept alive");

@@ -1,0 +1,229 @@
+//! The command on a terminal, as a user sits before one: a pseudo-terminal that is the controlling one of a
+//! session of its own, whose keys are pressed and whose screen is read.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
+use tempfile::TempDir;
+
+const CTRL_C: &[u8] = b"\x03";
+const OTHER_SCREEN: &str = "\x1b[?1049h\x1b[?25l";
+const BACK: &str = "\x1b[?25h\x1b[?1049l";
+
+/// A store in a folder of its own.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("there is room"))
+    }
+
+    fn at(&self, mut command: Command) -> Command {
+        let url = format!("sqlite:{}", self.0.path().join("locks.sqlite").display());
+        command.env("LOCKSPACE_STORE", url).env_remove("NO_COLOR");
+        command
+    }
+
+    /// Holds a name until it is killed, or its command is.
+    fn holds(&self, name: &str, label: &str) -> Child {
+        let mut command = self.at(Command::new(env!("CARGO_BIN_EXE_lockspace")));
+        command.args(["exec", name, "--label", label, "--", "sh", "-c", "echo; exec sleep 600"]);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it runs");
+        let said = child.stdout.as_mut().expect("it was piped");
+        BufReader::new(said).read_line(&mut String::new()).expect("it begins");
+        child
+    }
+}
+
+fn end(mut holder: Child) {
+    kill_process(Pid::from_child(&holder), Signal::TERM).expect("it is there");
+    holder.wait().expect("it ends");
+}
+
+/// A terminal with somebody before it.
+struct Terminal {
+    user: File,
+    child: Child,
+    shown: String,
+}
+
+impl Terminal {
+    /// Runs the command with this terminal as the one that its keys come from.
+    fn run(place: &Place, args: &[&str], rows: u16, variables: &[(&str, &str)]) -> Self {
+        let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
+        grantpt(&user).and_then(|()| unlockpt(&user)).expect("it is ours");
+        let path = ptsname(&user, Vec::new()).expect("it has a name");
+        let size = Winsize { ws_row: rows, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&user, size).expect("it can be any size");
+        let mut open = OpenOptions::new();
+        open.read(true).write(true);
+        open.custom_flags(OpenptFlags::NOCTTY.bits().cast_signed());
+        let screen = open.open(OsStr::from_bytes(path.to_bytes())).expect("it can be opened");
+        // Nothing but a program that is started there can make it the controlling terminal of a session.
+        let mut command = place.at(Command::new("setsid"));
+        command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_lockspace")]).args(args);
+        command.envs(variables.iter().copied());
+        let end = || Stdio::from(screen.try_clone().expect("it can be shared"));
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn();
+        let child = child.expect("setsid is there: it belongs to every Linux");
+        Self { user: user.into(), child, shown: String::new() }
+    }
+
+    /// Reads on until `text` is shown; answers what was shown from there on back to the last call.
+    fn until(&mut self, text: &str) -> String {
+        loop {
+            if let Some(at) = self.shown.find(text) {
+                return self.shown.drain(..at + text.len()).collect();
+            }
+            assert!(self.read(), "{text:?} was never shown, but {:?}", self.shown);
+        }
+    }
+
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        // When the last one has closed the terminal, Linux says that there is an error.
+        let count = self.user.read(&mut bytes).unwrap_or(0);
+        self.shown += &String::from_utf8_lossy(&bytes[..count]);
+        count > 0
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.user.write_all(keys).expect("somebody listens");
+    }
+
+    /// Whether keys are shown and heard by the line, as they are at a prompt.
+    fn is_as_usual(&self) -> bool {
+        use rustix::termios::LocalModes;
+        let modes = tcgetattr(&self.user).expect("it is a terminal").local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
+    /// How the command ended, and what it has shown since.
+    fn ended(mut self) -> (Option<i32>, String) {
+        while self.read() {}
+        (self.child.wait().expect("it ends").code(), self.shown)
+    }
+}
+
+#[test]
+fn top_has_a_screen_of_its_own_until_q() {
+    let place = Place::new();
+    let holder = place.holds("nightly", "backup");
+    let mut top = Terminal::run(&place, &["top"], 24, &[]);
+    top.until(OTHER_SCREEN);
+    let shown = top.until("backup");
+    assert!(shown.contains("1 held, 0 waiting, 1 sessions   (q leaves)"), "{shown:?}");
+    for column in ["NAME", "TOKEN", "HELD", "ASKED", "WHO", "nightly", "holds", "0s+"] {
+        assert!(shown.contains(column), "{column}: {shown:?}");
+    }
+    assert!(!top.is_as_usual(), "keys are heard at once, and not shown");
+    top.press(b"xq");
+    top.until(BACK);
+    assert!(top.is_as_usual());
+    assert_eq!(top.ended(), (Some(0), String::new()));
+    end(holder);
+}
+
+#[test]
+fn top_looks_again_and_again() {
+    let place = Place::new();
+    let mut top = Terminal::run(&place, &["top", "--every", "0.1"], 24, &[]);
+    top.until("0 held");
+    let holder = place.holds("a", "first");
+    top.until("1 held, 0 waiting, 1 sessions");
+    top.until("first");
+    end(holder);
+    top.until("0 held, 0 waiting, 0 sessions");
+    top.press(b"q");
+    assert_eq!(top.ended().0, Some(0));
+}
+
+#[test]
+fn ctrl_c_and_a_signal_end_top_and_give_the_screen_back() {
+    let place = Place::new();
+    for way in [Some(CTRL_C), None] {
+        let mut top = Terminal::run(&place, &["top"], 24, &[]);
+        top.until("(q leaves)");
+        match way {
+            Some(key) => top.press(key),
+            None => kill_process(Pid::from_child(&top.child), Signal::TERM).expect("it is there"),
+        }
+        top.until(BACK);
+        assert!(top.is_as_usual());
+        assert_eq!(top.ended().0, Some(0));
+    }
+}
+
+#[test]
+fn top_shows_as_much_as_the_screen_has_room_for() {
+    let place = Place::new();
+    let holders = ["a", "b", "c"].map(|name| place.holds(name, &format!("label of {name}")));
+    let mut top = Terminal::run(&place, &["top", "--looks", "1"], 6, &[]);
+    let shown = top.until("… and 2 more");
+    assert!(shown.contains("label of a") && !shown.contains("label of b"), "{shown:?}");
+    assert_eq!(top.ended().0, Some(0));
+    holders.into_iter().for_each(end);
+}
+
+#[test]
+fn force_release_asks_and_does_what_it_is_answered() {
+    let place = Place::new();
+    let mut holder = place.holds("a", "");
+    for (answer, status, says) in [
+        (&b"n\n"[..], Some(2), "nothing was done"),
+        (b"\n", Some(2), "nothing was done"),
+        (b"yes\n", Some(0), "\"a\" was taken from its holder"),
+    ] {
+        let mut asks = Terminal::run(&place, &["force-release", "a"], 24, &[]);
+        asks.until("Take \"a\" from its holder, who may be in the middle of its work? [y/N] ");
+        asks.press(answer);
+        asks.until(says);
+        assert_eq!(asks.ended().0, status);
+    }
+    holder.kill().expect("it is there");
+    holder.wait().expect("it ends");
+}
+
+#[test]
+fn a_verdict_is_coloured_on_a_terminal_unless_that_is_not_wanted() {
+    let place = Place::new();
+    for (variables, coloured) in
+        [(&[][..], true), (&[("NO_COLOR", "")], true), (&[("NO_COLOR", "1")], false)]
+    {
+        let (status, shown) = Terminal::run(&place, &["health"], 24, variables).ended();
+        assert_eq!((status, shown.contains("\x1b[32mok")), (Some(0), coloured), "{shown:?}");
+        assert_eq!(shown.contains('\x1b'), coloured, "{shown:?}");
+    }
+}
+
+#[test]
+fn json_on_a_terminal_is_json() {
+    let place = Place::new();
+    let (status, shown) =
+        Terminal::run(&place, &["top", "--json", "--looks", "1"], 24, &[]).ended();
+    assert_eq!((status, shown.trim()), (Some(0), r#"{"names":[],"unreadable":[]}"#));
+}
+
+#[test]
+fn the_keys_of_a_terminal_reach_the_command_that_exec_runs() {
+    let place = Place::new();
+    let script = "trap 'echo interrupted; exit 9' INT; echo begun; read line; echo got $line; \
+                  while :; do sleep 0.01; done";
+    let args = ["exec", "job", "--", "sh", "-c", script];
+    let mut exec = Terminal::run(&place, &args, 24, &[]);
+    exec.until("begun");
+    exec.press(b"hello\n");
+    exec.until("got hello");
+    exec.press(CTRL_C);
+    exec.until("interrupted");
+    let (status, rest) = exec.ended();
+    assert_eq!((status, rest.contains("interrupted")), (Some(9), false), "it is told once");
+}
