@@ -140,13 +140,44 @@ fn failures_of_its_own_have_a_status_of_their_own() {
 #[test]
 fn who_would_not_wait_is_told_that_the_name_is_busy() {
     let place = Place::new();
-    let (held, _) = Held::new(place.exec(&[], "echo begun; exec sleep 600"));
-    let busy = place.output(&["--no-wait"], "echo never");
-    assert_eq!((busy.status.code(), &*busy.stdout), (Some(120), &b""[..]));
-    assert_eq!(place.status(&["--wait", "100ms"], "echo never"), Some(120));
+    let (held, _) = Held::new(place.exec(&["--ttl", "2s"], "echo begun; exec sleep 600"));
+    let begun = Instant::now();
+    for options in [&["--no-wait"][..], &["--wait", "100ms"], &["--wait", "0s"]] {
+        let busy = place.output(options, "echo never");
+        assert_eq!((busy.status.code(), &*busy.stdout), (Some(120), &b""[..]), "{options:?}");
+    }
+    // Two of them look for a third of the holder's ttl, and a quarter of a second: two seconds for both. Five
+    // more, since machines can be busy.
+    assert!(begun.elapsed() < Duration::from_secs(2 + 5), "{:?}", begun.elapsed());
     held.send(Signal::TERM);
     assert_eq!(held.end().0, Some(128 + 15));
     assert_eq!(place.status(&["--no-wait"], "true"), Some(0), "the name is free again");
+}
+
+#[test]
+fn what_a_killed_wrapper_has_left_is_taken_over_by_those_who_would_not_wait() {
+    for options in [&["--no-wait"][..], &["--wait", "1ms"]] {
+        let place = Place::new();
+        let (mut held, _) = Held::new(place.exec(&["--ttl", "2s"], "echo begun; exec sleep 600"));
+        held.wrapper.kill().expect("it is there");
+        held.wrapper.wait().expect("it ends");
+        let killed = Instant::now();
+        assert_eq!(
+            place.status(&["--wait", "0s"], "true"),
+            Some(120),
+            "nobody knows that it is dead"
+        );
+        // Five at the same time, none of which waits behind another one that lives.
+        let mut runs: Vec<Child> = (0..5)
+            .map(|_| place.exec(options, "echo taken").spawn().expect("the binary runs"))
+            .collect();
+        let ends: Vec<_> = runs.iter_mut().map(|run| run.wait().expect("it ends").code()).collect();
+        // The ttl and two looks; four more ttls, since machines can be busy.
+        assert!(killed.elapsed() < Duration::from_secs(3 + 8), "{:?}", killed.elapsed());
+        assert!(ends.contains(&Some(0)), "{options:?}: {ends:?}");
+        assert!(ends.iter().all(|end| [Some(0), Some(120)].contains(end)), "{options:?}: {ends:?}");
+        assert_eq!(place.status(&["--wait", "0s"], "true"), Some(0), "the name is free again");
+    }
 }
 
 #[test]

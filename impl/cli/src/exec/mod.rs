@@ -3,6 +3,7 @@
 //! The command is always stopped before its lock is given back, never the other way round.
 
 mod child;
+mod patience;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -12,13 +13,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use lockspace::store::Options;
-use lockspace::{AcquireError, Guard, LockSpace};
+use lockspace::{Guard, LockSpace};
 use rustix::process::Signal;
 
 use crate::exit::Exit;
 use crate::span::Span;
 use crate::store::{Problem, StoreArgs, chain};
 use child::{Child, Ended, Signals};
+use patience::Patience;
 
 pub(crate) use child::{RunArgs, run_child};
 
@@ -31,10 +33,12 @@ pub(crate) struct Args {
     command: Vec<OsString>,
     #[command(flatten)]
     store: StoreArgs,
-    /// How long to wait for the name, such as 500ms, 10s, 5m or 1h; without it, as long as it takes
+    /// How long to wait behind somebody who lives, such as 500ms, 10s, 5m or 1h; without it, as long as it
+    /// takes. 0s: whoever has the name, it ends at once
     #[arg(long, value_name = "TIME", conflicts_with = "no_wait")]
     wait: Option<Span>,
-    /// Does not wait: if the name is held, it ends at once
+    /// Does not wait behind somebody who lives: it ends when its holder gives a sign of life, within about a
+    /// third of the holder's ttl. What a dead one has left is taken over, after the ttl
     #[arg(long)]
     no_wait: bool,
     /// How long the command may run: then it is stopped, and after that the name is released
@@ -83,8 +87,9 @@ async fn hold_and_run(args: &Args) -> Result<ExitCode, Problem> {
         space = opened => space?,
         signal = signals.next() => return Ok(ended_by(signal)),
     };
+    let patience = Patience::new(args.no_wait, args.wait.map(Span::duration));
     let granted = tokio::select! {
-        granted = acquire(&space, args) => granted,
+        granted = patience::acquire(&space, &args.name, patience) => granted,
         signal = signals.next() => {
             close(&space, args).await;
             return Ok(ended_by(signal));
@@ -98,7 +103,10 @@ async fn hold_and_run(args: &Args) -> Result<ExitCode, Problem> {
             }
             exit
         }
-        Err(error) => Ok(refused(&error)),
+        Err(refused) => {
+            say(&refused);
+            Ok(refused.exit().into())
+        }
     };
     close(&space, args).await;
     exit.map_err(Problem::Io)
@@ -112,23 +120,6 @@ fn label(args: &Args) -> String {
         format!("{} (pid {} on {host})", command.unwrap_or_default(), std::process::id())
     };
     args.label.clone().unwrap_or_else(own)
-}
-
-async fn acquire<'s>(space: &'s LockSpace, args: &Args) -> Result<Guard<'s>, AcquireError> {
-    let acquire = space.acquire(&args.name);
-    match (args.no_wait, args.wait) {
-        (true, _) => acquire.wait_timeout(Duration::ZERO).await,
-        (false, Some(limit)) => acquire.wait_timeout(limit.duration()).await,
-        (false, None) => acquire.await,
-    }
-}
-
-fn refused(error: &AcquireError) -> ExitCode {
-    say(&chain(error));
-    match error {
-        AcquireError::Busy { .. } | AcquireError::TimedOut { .. } => Exit::Busy.into(),
-        _ => Exit::ExecFailed.into(),
-    }
 }
 
 /// Gives everything back; a store that does not answer is not waited for longer than others wait for us.

@@ -320,6 +320,7 @@ impl Driver {
 
     fn begun(&mut self) {
         self.times = Times::default();
+        self.status.began(self.member.id);
         self.status.alive(true);
         for name in self.wanted.keys() {
             self.member.want(name);
