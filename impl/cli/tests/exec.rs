@@ -59,6 +59,13 @@ impl Held {
         (Self { wrapper, said }, line.trim().to_owned())
     }
 
+    /// Waits until its script says this.
+    fn hear(&mut self, what: &str) {
+        let mut line = String::new();
+        self.said.read_line(&mut line).expect("it can be read");
+        assert_eq!(line.trim(), what);
+    }
+
     fn send(&self, signal: Signal) {
         let pid = Pid::from_child(&self.wrapper);
         kill_process(pid, signal).expect("it is there");
@@ -269,6 +276,34 @@ fn a_command_is_stopped_when_its_lock_is_lost() {
     let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
     assert_eq!(forced.status.code(), Some(0));
     assert_eq!(held.end().0, Some(121));
+}
+
+#[test]
+fn a_command_that_is_being_stopped_is_killed_when_its_lock_is_lost() {
+    let place = Place::new();
+    let script = "trap 'echo asked' TERM; echo begun; while :; do sleep 0.01; done";
+    let options = ["--ttl", "2s", "--max-hold", "100ms", "--kill-after", "300s"];
+    let (mut held, _) = Held::new(place.exec(&options, script));
+    held.hear("asked");
+    let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
+    assert_eq!(forced.status.code(), Some(0));
+    let forced = Instant::now();
+    assert_eq!(held.end().0, Some(121));
+    // It hears of it by its next sweep, in about a ttl. It had been given five minutes.
+    assert!(forced.elapsed() < Duration::from_secs(60), "{:?}", forced.elapsed());
+}
+
+#[test]
+fn signals_reach_a_command_that_is_being_stopped() {
+    let place = Place::new();
+    let script = "trap 'echo asked' TERM; trap 'echo got USR1; exit' USR1; echo begun; \
+                  while :; do sleep 0.01; done";
+    let options = ["--max-hold", "100ms", "--kill-after", "60s"];
+    let (mut held, _) = Held::new(place.exec(&options, script));
+    held.hear("asked");
+    held.send(Signal::USR1);
+    held.hear("got USR1");
+    assert_eq!(held.end().0, Some(124));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::time::Duration;
 use lockspace::store::Options;
 use lockspace::{Guard, LockSpace};
 use rustix::process::Signal;
+use tokio::time::Instant;
 
 use crate::exit::Exit;
 use crate::span::Span;
@@ -135,30 +136,55 @@ async fn run_command(
     let mut child = Child::start(&args.command, &args.name, guard.fencing_token().0)?;
     let mut limit = std::pin::pin!(after(args.max_hold));
     let mut lost = std::pin::pin!(lost(guard, args.keep_running_when_lost));
-    let stopped = loop {
-        tokio::select! {
+    let mut stopped = None;
+    let mut kill_at = None;
+    loop {
+        let (why, grace) = tokio::select! {
             biased; // What has ended by itself was not stopped.
-            ended = child.ended() => return Ok(ended?.exit()),
-            signal = signals.next() => child.forward(signal),
-            () = &mut limit => {
-                say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
-                break (Exit::HeldTooLong, args.kill_after.duration());
+            ended = child.ended() => {
+                let ended = ended?;
+                return Ok(stopped.map_or(ended.exit(), |why: Exit| {
+                    child.kill_what_it_left();
+                    why.into()
+                }));
             }
-            () = &mut lost => {
+            // Also while it is being stopped because it has run for too long.
+            () = &mut lost, if stopped != Some(Exit::Lost) => {
                 say(&format_args!("{:?}: the lock was lost, so the command is stopped", args.name));
                 // Others wait a tenth of the ttl longer than this process trusts itself.
-                break (Exit::Lost, args.kill_after.duration().min(args.ttl.duration() / 20));
+                (Exit::Lost, args.kill_after.duration().min(args.ttl.duration() / 20))
             }
-        }
-    };
-    let (exit, grace) = stopped;
-    child.stop(grace).await?;
-    Ok(exit.into())
+            () = &mut limit, if stopped.is_none() => {
+                say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
+                (Exit::HeldTooLong, args.kill_after.duration())
+            }
+            signal = signals.next() => {
+                child.forward(signal);
+                continue;
+            }
+            () = at(kill_at) => {
+                child.kill();
+                kill_at = None;
+                continue;
+            }
+        };
+        stopped = Some(why);
+        child.terminate();
+        // One that is killed already is not there any more when its new time comes.
+        kill_at = [kill_at, Instant::now().checked_add(grace)].into_iter().flatten().min();
+    }
 }
 
 async fn after(limit: Option<Span>) {
     match limit {
         Some(limit) => tokio::time::sleep(limit.duration()).await,
+        None => pending().await,
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
         None => pending().await,
     }
 }
