@@ -1,5 +1,6 @@
 //! A lockspace over a store: what users see, with the store in memory, whole or faulty, and time paused.
 
+mod alive;
 mod cancel;
 mod damage;
 mod faulty;

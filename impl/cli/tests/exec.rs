@@ -60,6 +60,13 @@ impl Held {
         (Self { wrapper, said }, line.trim().to_owned())
     }
 
+    /// Waits until its script says this.
+    fn hear(&mut self, what: &str) {
+        let mut line = String::new();
+        self.said.read_line(&mut line).expect("it can be read");
+        assert_eq!(line.trim(), what);
+    }
+
     fn send(&self, signal: Signal) {
         let pid = Pid::from_child(&self.wrapper);
         kill_process(pid, signal).expect("it is there");
@@ -141,13 +148,44 @@ fn failures_of_its_own_have_a_status_of_their_own() {
 #[test]
 fn who_would_not_wait_is_told_that_the_name_is_busy() {
     let place = Place::new();
-    let (held, _) = Held::new(place.exec(&[], "echo begun; exec sleep 600"));
-    let busy = place.output(&["--no-wait"], "echo never");
-    assert_eq!((busy.status.code(), &*busy.stdout), (Some(120), &b""[..]));
-    assert_eq!(place.status(&["--wait", "100ms"], "echo never"), Some(120));
+    let (held, _) = Held::new(place.exec(&["--ttl", "2s"], "echo begun; exec sleep 600"));
+    let begun = Instant::now();
+    for options in [&["--no-wait"][..], &["--wait", "100ms"], &["--wait", "0s"]] {
+        let busy = place.output(options, "echo never");
+        assert_eq!((busy.status.code(), &*busy.stdout), (Some(120), &b""[..]), "{options:?}");
+    }
+    // Two of them look for a third of the holder's ttl, and a quarter of a second: two seconds for both. Five
+    // more, since machines can be busy.
+    assert!(begun.elapsed() < Duration::from_secs(2 + 5), "{:?}", begun.elapsed());
     held.send(Signal::TERM);
     assert_eq!(held.end().0, Some(128 + 15));
     assert_eq!(place.status(&["--no-wait"], "true"), Some(0), "the name is free again");
+}
+
+#[test]
+fn what_a_killed_wrapper_has_left_is_taken_over_by_those_who_would_not_wait() {
+    for options in [&["--no-wait"][..], &["--wait", "1ms"]] {
+        let place = Place::new();
+        let (mut held, _) = Held::new(place.exec(&["--ttl", "2s"], "echo begun; exec sleep 600"));
+        held.wrapper.kill().expect("it is there");
+        held.wrapper.wait().expect("it ends");
+        let killed = Instant::now();
+        assert_eq!(
+            place.status(&["--wait", "0s"], "true"),
+            Some(120),
+            "nobody knows that it is dead"
+        );
+        // Five at the same time, none of which waits behind another one that lives.
+        let mut runs: Vec<Child> = (0..5)
+            .map(|_| place.exec(options, "echo taken").spawn().expect("the binary runs"))
+            .collect();
+        let ends: Vec<_> = runs.iter_mut().map(|run| run.wait().expect("it ends").code()).collect();
+        // The ttl and two looks; four more ttls, since machines can be busy.
+        assert!(killed.elapsed() < Duration::from_secs(3 + 8), "{:?}", killed.elapsed());
+        assert!(ends.contains(&Some(0)), "{options:?}: {ends:?}");
+        assert!(ends.iter().all(|end| [Some(0), Some(120)].contains(end)), "{options:?}: {ends:?}");
+        assert_eq!(place.status(&["--wait", "0s"], "true"), Some(0), "the name is free again");
+    }
 }
 
 #[test]
@@ -239,6 +277,34 @@ fn a_command_is_stopped_when_its_lock_is_lost() {
     let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
     assert_eq!(forced.status.code(), Some(0));
     assert_eq!(held.end().0, Some(121));
+}
+
+#[test]
+fn a_command_that_is_being_stopped_is_killed_when_its_lock_is_lost() {
+    let place = Place::new();
+    let script = "trap 'echo asked' TERM; echo begun; while :; do sleep 0.01; done";
+    let options = ["--ttl", "2s", "--max-hold", "100ms", "--kill-after", "300s"];
+    let (mut held, _) = Held::new(place.exec(&options, script));
+    held.hear("asked");
+    let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
+    assert_eq!(forced.status.code(), Some(0));
+    let forced = Instant::now();
+    assert_eq!(held.end().0, Some(121));
+    // It hears of it by its next sweep, in about a ttl. It had been given five minutes.
+    assert!(forced.elapsed() < Duration::from_secs(60), "{:?}", forced.elapsed());
+}
+
+#[test]
+fn signals_reach_a_command_that_is_being_stopped() {
+    let place = Place::new();
+    let script = "trap 'echo asked' TERM; trap 'echo got USR1; exit' USR1; echo begun; \
+                  while :; do sleep 0.01; done";
+    let options = ["--max-hold", "100ms", "--kill-after", "60s"];
+    let (mut held, _) = Held::new(place.exec(&options, script));
+    held.hear("asked");
+    held.send(Signal::USR1);
+    held.hear("got USR1");
+    assert_eq!(held.end().0, Some(124));
 }
 
 #[test]

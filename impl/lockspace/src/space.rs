@@ -20,7 +20,7 @@ use crate::runtime;
 use crate::store::Key;
 use crate::store::erased::AnyStore;
 use crate::store::open::Remote;
-use crate::store::record::RecordError;
+use crate::store::record::{RecordError, SessionId};
 use crate::sync::{Arc, Weak};
 
 /// An isolated set of named, exclusive locks.
@@ -95,6 +95,11 @@ impl Shared {
     pub(crate) fn session(&self) -> Option<SessionHealth> {
         let now = self.engine.clock().now().moment();
         self.remote.as_ref().map(|remote| remote.status.session(now))
+    }
+
+    /// Which session has begun last; none in a lockspace of one process.
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
+        self.remote.as_ref().and_then(|remote| remote.status.session_id())
     }
 
     /// The row at this place in the list of those that cannot be read, and why not.
@@ -182,6 +187,9 @@ impl LockSpace {
     }
 
     /// Acquires a name if it is free, without waiting. Short for `acquire(name).try_now()`.
+    ///
+    /// Over a store, whoever never waits never learns that a holder has died: see
+    /// [`until_seen_alive`](Self::until_seen_alive).
     ///
     /// # Errors
     /// As [`Acquire::try_now`].

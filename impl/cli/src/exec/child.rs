@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group};
 use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
@@ -106,19 +105,23 @@ impl Child {
         }
     }
 
-    /// Ends the command: SIGTERM, and SIGKILL if it has not ended by then.
-    pub(super) async fn stop(mut self, grace: Duration) -> io::Result<()> {
+    /// Asks the command to end.
+    pub(super) fn terminate(&self) {
         self.send(Signal::TERM);
         // A command that was stopped by a signal must run to hear of it.
         self.send(Signal::CONT);
-        if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
-            self.send(Signal::KILL);
-            self.child.wait().await?;
-        } else if self.own_group {
-            // What the command has started and left in its group.
+    }
+
+    /// Ends it.
+    pub(super) fn kill(&self) {
+        self.send(Signal::KILL);
+    }
+
+    /// It has ended: ends what it has started and left in its group.
+    pub(super) fn kill_what_it_left(&self) {
+        if self.own_group {
             self.send(Signal::KILL);
         }
-        Ok(())
     }
 
     /// That nobody is there to hear it is no error: it has ended by itself.

@@ -3,6 +3,7 @@
 //! The command is always stopped before its lock is given back, never the other way round.
 
 mod child;
+mod patience;
 mod report;
 
 use std::ffi::OsString;
@@ -14,13 +15,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use lockspace::store::Options;
-use lockspace::{AcquireError, Guard, LockSpace};
+use lockspace::{Guard, LockSpace};
 use rustix::process::Signal;
+use tokio::time::Instant;
 
 use crate::exit::Exit;
 use crate::span::Span;
 use crate::store::{Problem, StoreArgs, chain};
 use child::{Child, Ended, Signals};
+use patience::Patience;
 use report::Report;
 
 pub(crate) use child::{RunArgs, run_child};
@@ -34,10 +37,12 @@ pub(crate) struct Args {
     command: Vec<OsString>,
     #[command(flatten)]
     store: StoreArgs,
-    /// How long to wait for the name, such as 500ms, 10s, 5m or 1h; without it, as long as it takes
+    /// How long to wait behind somebody who lives, such as 500ms, 10s, 5m or 1h; without it, as long as it
+    /// takes. 0s: whoever has the name, it ends at once
     #[arg(long, value_name = "TIME", conflicts_with = "no_wait")]
     wait: Option<Span>,
-    /// Does not wait: if the name is held, it ends at once
+    /// Does not wait behind somebody who lives: it ends when its holder gives a sign of life, within about a
+    /// third of the holder's ttl. What a dead one has left is taken over, after the ttl
     #[arg(long)]
     no_wait: bool,
     /// How long the command may run: then it is stopped, and after that the name is released
@@ -106,8 +111,9 @@ async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
         space = opened => space?,
         signal = signals.next() => return Ok(ended_by(signal)),
     };
+    let patience = Patience::new(args.no_wait, args.wait.map(Span::duration));
     let granted = tokio::select! {
-        granted = acquire(&space, args) => granted,
+        granted = patience::acquire(&space, &args.name, patience) => granted,
         signal = signals.next() => {
             close(&space, args).await;
             return Ok(ended_by(signal));
@@ -124,10 +130,10 @@ async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
             }
             status
         }
-        Err(error) => {
-            let exit = refused(&error);
-            report.ended_by(exit);
-            Ok(exit.code())
+        Err(refused) => {
+            say(&refused);
+            report.ended_by(refused.exit());
+            Ok(refused.exit().code())
         }
     };
     close(&space, args).await;
@@ -144,23 +150,6 @@ fn label(args: &Args) -> String {
     args.label.clone().unwrap_or_else(own)
 }
 
-async fn acquire<'s>(space: &'s LockSpace, args: &Args) -> Result<Guard<'s>, AcquireError> {
-    let acquire = space.acquire(&args.name);
-    match (args.no_wait, args.wait) {
-        (true, _) => acquire.wait_timeout(Duration::ZERO).await,
-        (false, Some(limit)) => acquire.wait_timeout(limit.duration()).await,
-        (false, None) => acquire.await,
-    }
-}
-
-fn refused(error: &AcquireError) -> Exit {
-    say(&chain(error));
-    match error {
-        AcquireError::Busy { .. } | AcquireError::TimedOut { .. } => Exit::Busy,
-        _ => Exit::ExecFailed,
-    }
-}
-
 /// Gives everything back; a store that does not answer is not waited for longer than others wait for us.
 async fn close(space: &LockSpace, args: &Args) {
     let _ = tokio::time::timeout(args.ttl.duration(), space.shutdown(Duration::ZERO)).await;
@@ -175,31 +164,56 @@ async fn run_command(
     let mut child = Child::start(&args.command, &args.name, guard.fencing_token().0)?;
     let mut limit = std::pin::pin!(after(args.max_hold));
     let mut lost = std::pin::pin!(lost(guard, args.keep_running_when_lost));
-    let stopped = loop {
-        tokio::select! {
+    let mut stopped = None;
+    let mut kill_at = None;
+    loop {
+        let (why, grace) = tokio::select! {
             biased; // What has ended by itself was not stopped.
-            ended = child.ended() => return Ok(ended?.status()),
-            signal = signals.next() => child.forward(signal),
-            () = &mut limit => {
-                say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
-                break (Exit::HeldTooLong, args.kill_after.duration());
+            ended = child.ended() => {
+                let ended = ended?;
+                return Ok(stopped.map_or(ended.status(), |why: Exit| {
+                    child.kill_what_it_left();
+                    report.ended_by(why);
+                    why.code()
+                }));
             }
-            () = &mut lost => {
+            // Also while it is being stopped because it has run for too long.
+            () = &mut lost, if stopped != Some(Exit::Lost) => {
                 say(&format_args!("{:?}: the lock was lost, so the command is stopped", args.name));
                 // Others wait a tenth of the ttl longer than this process trusts itself.
-                break (Exit::Lost, args.kill_after.duration().min(args.ttl.duration() / 20));
+                (Exit::Lost, args.kill_after.duration().min(args.ttl.duration() / 20))
             }
-        }
-    };
-    let (exit, grace) = stopped;
-    report.ended_by(exit);
-    child.stop(grace).await?;
-    Ok(exit.code())
+            () = &mut limit, if stopped.is_none() => {
+                say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
+                (Exit::HeldTooLong, args.kill_after.duration())
+            }
+            signal = signals.next() => {
+                child.forward(signal);
+                continue;
+            }
+            () = at(kill_at) => {
+                child.kill();
+                kill_at = None;
+                continue;
+            }
+        };
+        stopped = Some(why);
+        child.terminate();
+        // One that is killed already is not there any more when its new time comes.
+        kill_at = [kill_at, Instant::now().checked_add(grace)].into_iter().flatten().min();
+    }
 }
 
 async fn after(limit: Option<Span>) {
     match limit {
         Some(limit) => tokio::time::sleep(limit.duration()).await,
+        None => pending().await,
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
         None => pending().await,
     }
 }

@@ -6,6 +6,7 @@ mod opened;
 mod url;
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::DirBuilder;
 use std::future::Future;
 use std::io;
@@ -45,6 +46,12 @@ pub(crate) enum Problem {
         "there is no place for locks: neither XDG_STATE_HOME nor HOME is set; use --store sqlite:PATH"
     )]
     NoStateDirectory,
+    #[error("{VARIABLE} is empty: let it say which store, as --store does, or unset it")]
+    EmptyVariable,
+    #[error(
+        "{VARIABLE} is not UTF-8, so it names no store: write the URL, or the path in it, in UTF-8"
+    )]
+    VariableNotUtf8,
     #[error("{0}: {1}")]
     Directory(PathBuf, io::Error),
     #[error("{0}: {1}")]
@@ -79,13 +86,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 impl StoreArgs {
     /// The URL of the store that is meant.
     pub(crate) fn url(&self) -> Result<StoreUrl, Problem> {
-        let variable = || {
-            env::var(VARIABLE).ok().filter(|value| !value.is_empty()).map(|text| {
-                let Ok(url) = StoreUrl::new(&text);
-                url
-            })
-        };
-        self.store.clone().or_else(variable).map_or_else(default_url, Ok)
+        match (&self.store, env::var_os(VARIABLE)) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(text)) => variable_url(&text),
+            (None, None) => default_url(),
+        }
     }
 
     /// Opens it.
@@ -117,6 +122,18 @@ impl StoreArgs {
     }
 }
 
+/// What the variable says. Somebody who sets it means something by it: there is no default then.
+fn variable_url(text: &OsStr) -> Result<StoreUrl, Problem> {
+    match text.to_str() {
+        Some("") => Err(Problem::EmptyVariable),
+        Some(text) => {
+            let Ok(url) = StoreUrl::new(text);
+            Ok(url)
+        }
+        None => Err(Problem::VariableNotUtf8),
+    }
+}
+
 /// A file in the user's state directory, which is made if it is not there: for this user alone.
 fn default_url() -> Result<StoreUrl, Problem> {
     let absolute =
@@ -129,7 +146,11 @@ fn default_url() -> Result<StoreUrl, Problem> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(&folder).map_err(|error| Problem::Directory(folder.clone(), error))?;
-    Ok(StoreUrl::file(&folder.join("locks.sqlite")))
+    let file = folder.join("locks.sqlite");
+    if file.to_str().is_none() {
+        return Err(Problem::Directory(folder, io::Error::other("its path is not UTF-8")));
+    }
+    Ok(StoreUrl::file(&file))
 }
 
 /// Runs what speaks to a store, on this thread.

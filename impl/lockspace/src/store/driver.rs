@@ -400,6 +400,7 @@ impl Driver {
     fn begun(&mut self) {
         self.times = Times::default();
         self.went_back = 0;
+        self.status.began(self.member.id);
         self.status.alive(true);
         self.member.number_from(microseconds_since_1970());
         for (name, wanted) in &mut self.wanted {

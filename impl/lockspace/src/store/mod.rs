@@ -14,6 +14,7 @@
 //! [`Member`](member::Member) does. In a [`LockSpace`](crate::LockSpace) that was
 //! [opened](crate::LockSpace::open) over a store, that is its driver, one task.
 
+mod alive;
 pub mod claimant;
 pub mod decide;
 mod driver;

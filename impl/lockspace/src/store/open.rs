@@ -60,6 +60,8 @@ struct Known {
     opened: Option<bool>,
     opener: Option<Waker>,
     alive: bool,
+    /// The session that lives, or the one that lived last.
+    session: Option<SessionId>,
     /// What the last call that failed said.
     problem: Option<String>,
     /// The names whose last call has failed: of these, and of no others, it is not known how they are.
@@ -146,6 +148,16 @@ impl Status {
         (Key::Session(session), why)
     }
 
+    /// A session has begun.
+    pub(crate) fn began(&self, session: SessionId) {
+        self.0.lock().session = Some(session);
+    }
+
+    /// The session that has begun last.
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
+        self.0.lock().session
+    }
+
     pub(crate) fn alive(&self, alive: bool) {
         let mut known = self.0.lock();
         known.alive = alive;
@@ -174,7 +186,7 @@ impl LockSpace {
     /// nobody else who has opened the same store, in whatever process or on whatever machine.
     ///
     /// See [`Builder::open`], also for what that does not say: how long a holder may not know that somebody
-    /// has taken its name by force.
+    /// has taken its name by force, and what processes do that do not run for long.
     ///
     /// # Errors
     /// As [`Builder::open`].
@@ -222,6 +234,12 @@ impl Builder {
     ///   [`survey`](LockSpace::survey) shows what is held and wanted everywhere.
     /// - [`shards`](Self::shards) has no effect.
     ///
+    /// That another process has died is found out by being there for as long as that one's ttl, waiting or
+    /// sweeping. A process that does not run for so long, and would not wait either, asks for the name and
+    /// for a [sign of life](LockSpace::until_seen_alive) at the same time. With
+    /// [`try_acquire`](LockSpace::try_acquire) or a short wait timeout alone, such processes are refused for
+    /// ever once a holder has died.
+    ///
     /// # Guarantees
     /// Nobody who trusts his guard ([`is_lost`](crate::Guard::is_lost) says no) holds what somebody else
     /// does (S1), as long as clocks keep their speed within the drift margin, the store loses nothing, and
@@ -229,7 +247,7 @@ impl Builder {
     /// holder beside the first one, until that has swept: for [`sweep_every`](Options::sweep_every) and three
     /// calls at most, while the store answers. Tokens grow for the life of
     /// the store's data (S2). Sessions are granted a name in the order in which they came, and requests of
-    /// a session in theirs (S3). What a process that died held comes free (L2).
+    /// a session in theirs (S3). What a process that died held comes free (L2), for whoever waits for it.
     ///
     /// # Errors
     /// [`OpenError`]: settings that cannot be, or a store that did not take the session's row at the first
