@@ -12,7 +12,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Return, Ticket, What};
-use lockspace_spec::{FencingToken, Grace, Lease, Wait};
+use lockspace_spec::{FencingToken, Grace, Lease, Refusal, Wait};
 
 use crate::clock::Stopwatch;
 use crate::engine::{Acquired, Released};
@@ -192,10 +192,11 @@ pub(crate) fn acquire(name: &str, wait: Option<Duration>, lease: Option<Duration
     Call::Acquire { name: name.into(), wait, lease }
 }
 
-pub(crate) fn acquired(acquired: Acquired) -> Return {
+pub(crate) fn acquired(acquired: &Acquired) -> Return {
     match acquired {
         Acquired::Granted(hold) => Return::Done(Done::Granted(Some(hold.token))),
-        Acquired::Refused(refusal) => Return::NotDone(NotDone::Refused(refusal)),
+        Acquired::Refused(refusal) => Return::NotDone(NotDone::Refused(*refusal)),
+        Acquired::TimedOut(_) => Return::NotDone(NotDone::Refused(Refusal::TimedOut)),
         Acquired::SelfWait | Acquired::Failed(_) => Return::NotDone(NotDone::RuledOut),
         Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
     }

@@ -4,6 +4,7 @@
 //! task that is dropped drops its guards). So neither ever happens under a shard lock: actions collect
 //! wakers here, and whoever called the engine carries the effects out after it has returned.
 
+use std::mem::{replace, take};
 use std::task::Waker;
 
 /// Wakers to wake and to drop, and whether a reaper must be started.
@@ -65,25 +66,30 @@ impl Effects {
 
     #[inline]
     fn add(&mut self, what: Do) {
-        match &mut self.wakers {
-            Wakers::None => self.wakers = Wakers::One(what),
-            _ => self.add_another(what),
+        // Replaced, and not assigned: what is dropped is asked what it was.
+        match replace(&mut self.wakers, Wakers::One(what)) {
+            Wakers::None => {}
+            earlier => self.add_to(earlier),
         }
     }
 
     #[cold]
-    fn add_another(&mut self, what: Do) {
-        let mut more = match std::mem::take(&mut self.wakers) {
-            Wakers::None => Vec::new(),
-            Wakers::One(one) => vec![one],
-            Wakers::More(more) => more,
-        };
-        more.push(what);
-        self.wakers = Wakers::More(more);
+    fn add_to(&mut self, earlier: Wakers) {
+        let mut all = earlier.into_list();
+        all.append(&mut take(&mut self.wakers).into_list());
+        self.wakers = Wakers::More(all);
     }
 }
 
 impl Wakers {
+    fn into_list(self) -> Vec<Do> {
+        match self {
+            Self::None => Vec::new(),
+            Self::One(one) => vec![one],
+            Self::More(more) => more,
+        }
+    }
+
     #[inline(never)]
     fn carry_out(self) {
         match self {

@@ -12,8 +12,9 @@ use lockspace_spec::{FencingToken, Phase};
 
 use super::away::is_wish;
 use super::entries::Entry;
-use super::table::{Detail, Table, Waiter, WaiterState};
+use super::table::{Detail, Table};
 use super::timers::Target;
+use super::waiter::{Waiter, WaiterState};
 use super::{Engine, HoldKey, Stats, WaitKey};
 use crate::clock::Tick;
 use crate::name::LockName;
@@ -296,7 +297,7 @@ impl Table {
             waiting_for: age(self.wait_details.get(&slot), now),
             wait_left: match waiter.state {
                 WaiterState::Queued { wait_end, .. } => left(wait_end, now),
-                WaiterState::Granted(_) | WaiterState::Refused(_) | WaiterState::Failed(_) => None,
+                _ => None,
             },
         });
         waiters.collect()
@@ -341,9 +342,7 @@ impl Table {
                     needed
                         .extend((wait_end < Tick::NEVER).then_some((wait_end, Target::Wait(key))));
                 }
-                WaiterState::Granted(_) | WaiterState::Refused(_) | WaiterState::Failed(_) => {
-                    audit.unseen += 1;
-                }
+                _ => audit.unseen += 1,
             }
         }
         for (entry, held) in self.entries.iter() {
