@@ -75,21 +75,19 @@ impl Effects {
 
     #[cold]
     fn add_to(&mut self, earlier: Wakers) {
-        let mut all = earlier.into_list();
-        all.append(&mut take(&mut self.wakers).into_list());
+        let mut all = match earlier {
+            Wakers::None => Vec::new(),
+            Wakers::One(one) => vec![one],
+            Wakers::More(more) => more,
+        };
+        if let Wakers::One(latest) = take(&mut self.wakers) {
+            all.push(latest);
+        }
         self.wakers = Wakers::More(all);
     }
 }
 
 impl Wakers {
-    fn into_list(self) -> Vec<Do> {
-        match self {
-            Self::None => Vec::new(),
-            Self::One(one) => vec![one],
-            Self::More(more) => more,
-        }
-    }
-
     #[inline(never)]
     fn carry_out(self) {
         match self {
