@@ -201,7 +201,9 @@ impl<'a> Guard<'a> {
     /// assert_eq!(lost.name.as_str(), "invoice/42");
     /// ```
     pub fn release(mut self) -> Result<(), LostHold> {
-        match self.end() {
+        let released = self.end();
+        self.space = None;
+        match released {
             Some(Released::Lost(name, reason)) => Err(self.lost_hold(name, reason)),
             Some(Released::Released) | None => Ok(()),
         }
@@ -235,8 +237,8 @@ impl<'a> Guard<'a> {
     }
 
     #[inline]
-    fn end(&mut self) -> Option<Released> {
-        let space = self.space.take()?;
+    fn end(&self) -> Option<Released> {
+        let space = self.space.as_deref()?;
         let call = space.tape().invoke(|| record::release(self.request));
         let hold = self.hold();
         let mut effects = Effects::default();

@@ -274,10 +274,11 @@ pub(crate) fn acquire(name: &str, wait: Limit, lease: bool) -> Call {
     Call::Acquire { name: name.into(), wait, lease }
 }
 
-pub(crate) fn acquired(acquired: Acquired) -> Return {
+pub(crate) fn acquired(acquired: &Acquired) -> Return {
     match acquired {
         Acquired::Granted(hold) => Return::Done(Done::Granted(Some(hold.token))),
-        Acquired::Refused(refusal) => Return::NotDone(NotDone::Refused(refusal)),
+        Acquired::Refused(refusal) => Return::NotDone(NotDone::Refused(*refusal)),
+        Acquired::TimedOut(_) => Return::NotDone(NotDone::Refused(Refusal::TimedOut)),
         Acquired::Failed(_) => ruled_out(),
         Acquired::Queued(_) => unreachable!("a queued request has not been answered"),
     }

@@ -7,10 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use lockspace_spec::Refusal;
-
 use crate::clock::{self, Limit};
-use crate::engine::{Acquired, Ask, Failure, Patience, Standing, TurnedAway, WaitKey};
+use crate::engine::{Acquired, Ask, Door, Failure, Patience, Standing, TurnedAway, WaitKey};
 use crate::error::{AcquireError, Deadlock, TimedOut, Unreachable, UnreadableSession};
 use crate::guard::Guard;
 use crate::name::LockName;
@@ -156,12 +154,12 @@ impl<'s, 'n> Acquire<'s, 'n> {
             self.wait_timeout = Limit::ZERO;
             return self.blocking();
         }
-        let call = match self.take_free(Limit::ZERO) {
+        let (call, door) = match self.take_free(Limit::ZERO) {
             Ok(guard) => return Ok(guard),
-            Err(call) => call,
+            Err(not_taken) => not_taken,
         };
         let patience = Patience::No { waker: Waker::noop() };
-        self.answer(self.ask(patience, || Some(Owner::caller()), call)?, None, call)
+        self.answer(self.ask(door, patience, || Some(Owner::caller()), call)?, call)
     }
 
     /// Waits as a thread does, without a runtime.
@@ -185,9 +183,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// # Ok::<(), AcquireError>(())
     /// ```
     pub fn blocking(self) -> Result<Guard<'s>, AcquireError> {
-        let call = match self.take_free(self.wait_timeout) {
+        let (call, door) = match self.take_free(self.wait_timeout) {
             Ok(guard) => return Ok(guard),
-            Err(call) => call,
+            Err(not_taken) => not_taken,
         };
         with_parker(|parker, waker| {
             // The thread keeps its own time: as far as the engine knows, it waits without a limit.
@@ -195,17 +193,17 @@ impl<'s, 'n> Acquire<'s, 'n> {
                 Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
                 at_once @ Patience::No { .. } => at_once,
             };
-            let mut waiting = match self.ask(patience, || Some(Owner::caller()), call)? {
+            let mut waiting = match self.ask(door, patience, || Some(Owner::caller()), call)? {
                 Acquired::Queued(key) => Waiting::new(self.space, key, call),
-                acquired => return self.answer(acquired, None, call),
+                acquired => return self.answer(acquired, call),
             };
             runtime::assert_may_block();
             // Whoever does not wait is not in the queue, or only until the store has answered.
             let limit = self.wait_timeout.duration().filter(|limit| !limit.is_zero());
             let deadline = limit.and_then(clock::deadline);
             loop {
-                if let Poll::Ready((acquired, standing)) = waiting.poll(waker) {
-                    return self.answer(acquired, standing, waiting.call);
+                if let Poll::Ready(acquired) = waiting.poll(waker) {
+                    return self.answer(acquired, waiting.call);
                 }
                 match deadline {
                     None => parker.park(),
@@ -234,28 +232,35 @@ impl<'s, 'n> Acquire<'s, 'n> {
     }
 
     /// Takes the name if it is free and there is nothing else to it: no lease, nothing to be noted.
-    /// Nearly every request is such. `Err` means only that this one was not: [ask](Self::ask).
+    /// Nearly every request is such. `Err` means only that this one was not: [ask](Self::ask), through the
+    /// door that it stands in, if it has got so far.
     #[inline(always)]
-    fn take_free(&self, wait_timeout: Limit) -> Result<Guard<'s>, Taped> {
+    fn take_free(&self, wait_timeout: Limit) -> Result<Guard<'s>, (Taped, Option<Door<'s>>)> {
         if self.check().is_err() {
-            return Err(Taped::OFF);
+            return Err((Taped::OFF, None));
         }
         // Over a store every hold may end by itself, with its session.
         let leased = || self.lease != Limit::NONE || self.space.over_a_store();
         let asked = || record::acquire(self.name, wait_timeout, leased());
         let call = self.space.tape().asked(asked, || self.said());
         let bare = self.lease == Limit::NONE && self.label.is_none();
-        let plain = bare && !self.space.knows_owners();
-        if plain && let Some(hold) = self.space.engine().take_free(self.name) {
-            self.space.tape().returned(call, || record::acquired(Acquired::Granted(hold)));
-            return Ok(Guard::new(self.space, hold, call));
+        if !bare || self.space.knows_owners() {
+            return Err((call, None));
         }
-        Err(call)
+        let mut door = self.space.engine().door(self.name);
+        let Some(hold) = door.take_free(self.name) else {
+            return Err((call, Some(door)));
+        };
+        drop(door);
+        self.space.tape().returned(call, || record::acquired(&Acquired::Granted(hold)));
+        Ok(Guard::new(self.space, hold, call))
     }
 
     /// `caller`: who asks, if the request names nobody.
+    #[inline(always)]
     fn ask(
         &self,
+        door: Option<Door<'_>>,
         patience: Patience<'_>,
         caller: impl FnOnce() -> Option<Owner>,
         call: Taped,
@@ -268,7 +273,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
             None => caller(),
         };
         let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
-        let asked = self.space.act(|engine, effects| engine.acquire(&ask, effects));
+        let asked = self.space.act(|engine, effects| {
+            door.unwrap_or_else(|| engine.door(self.name)).acquire(&ask, effects)
+        });
         asked.map_err(|why| {
             self.space.tape().returned(call, record::ruled_out);
             self.turned_away(why)
@@ -286,23 +293,19 @@ impl<'s, 'n> Acquire<'s, 'n> {
         }
     }
 
-    fn answer(
-        &self,
-        acquired: Acquired,
-        standing: Option<Box<Standing>>,
-        call: Taped,
-    ) -> Result<Guard<'s>, AcquireError> {
-        self.space.tape().returned(call, || record::acquired(acquired));
+    #[inline(always)]
+    fn answer(&self, acquired: Acquired, call: Taped) -> Result<Guard<'s>, AcquireError> {
+        self.space.tape().returned(call, || record::acquired(&acquired));
         match acquired {
             Acquired::Granted(hold) => Ok(Guard::new(self.space, hold, call)),
-            _ => Err(self.error(acquired, standing)),
+            in_vain => Err(self.error(in_vain)),
         }
     }
 
     #[cold]
-    fn error(&self, acquired: Acquired, standing: Option<Box<Standing>>) -> AcquireError {
+    fn error(&self, acquired: Acquired) -> AcquireError {
         match acquired {
-            Acquired::Refused(Refusal::TimedOut) => self.timed_out(standing),
+            Acquired::TimedOut(standing) => self.timed_out(standing),
             Acquired::Refused(refusal) => AcquireError::refused(refusal, self.lock_name()),
             Acquired::Failed(Failure::Unreadable(problem)) => {
                 AcquireError::Unreadable { name: self.lock_name(), problem }
@@ -322,12 +325,13 @@ impl<'s, 'n> Acquire<'s, 'n> {
     }
 
     /// Its wait ended in vain: because somebody held the name, or because the store was out of reach.
-    fn timed_out(&self, standing: Option<Box<Standing>>) -> AcquireError {
+    fn timed_out(&self, standing: Box<Standing>) -> AcquireError {
         let wait_timeout = self.wait_timeout.duration().unwrap_or_default();
         let name = self.lock_name();
         if let Some(problem) = self.space.store_problem_of(&name) {
             return self.unreachable(wait_timeout, problem);
         }
+        let standing = Some(standing);
         AcquireError::TimedOut(Box::new(TimedOut { name, wait_timeout, standing }))
     }
 
@@ -377,30 +381,27 @@ impl<'s> Future for AcquireFuture<'s, '_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let budget = ready!(Budget::poll(cx));
         let Self { request, waiting } = &mut *self;
-        let (acquired, standing, call) = match waiting {
-            Some(waiting) => {
-                let (acquired, standing) = ready!(waiting.poll(cx.waker()));
-                (acquired, standing, waiting.call)
-            }
+        let (acquired, call) = match waiting {
+            Some(waiting) => (ready!(waiting.poll(cx.waker())), waiting.call),
             None => {
-                let call = match request.take_free(request.wait_timeout) {
+                let (call, door) = match request.take_free(request.wait_timeout) {
                     Ok(guard) => {
                         budget.spend();
                         return Poll::Ready(Ok(guard));
                     }
-                    Err(call) => call,
+                    Err(not_taken) => not_taken,
                 };
-                match request.ask(request.patience(cx.waker()), Owner::task, call)? {
+                match request.ask(door, request.patience(cx.waker()), Owner::task, call)? {
                     Acquired::Queued(key) => {
                         *waiting = Some(Waiting::new(request.space, key, call));
                         return Poll::Pending;
                     }
-                    decided => (decided, None, call),
+                    decided => (decided, call),
                 }
             }
         };
         budget.spend();
-        Poll::Ready(request.answer(acquired, standing, call))
+        Poll::Ready(request.answer(acquired, call))
     }
 }
 
@@ -413,18 +414,26 @@ struct Waiting<'s> {
 }
 
 impl<'s> Waiting<'s> {
+    #[inline]
     fn new(space: &'s Shared, key: WaitKey, call: Taped) -> Self {
         space.tape().queued(call, || space.engine().ticket_of(key));
         Self { space, key: Some(key), call }
     }
 
-    fn poll(&mut self, waker: &Waker) -> Poll<(Acquired, Option<Box<Standing>>)> {
+    #[inline(always)]
+    fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
         let key = self.key.expect("polled after it was answered");
         let answer = self.space.act(|engine, effects| engine.poll_wait(key, waker, effects));
         if answer.is_ready() {
             self.key = None;
         }
         answer
+    }
+
+    fn cancel(&self, key: WaitKey) {
+        let call = self.space.tape().invoke(|| record::cancel(self.call));
+        self.space.act(|engine, effects| engine.cancel(key, effects));
+        self.space.tape().returned(call, record::cancelled);
     }
 
     /// The wait timeout has ended; the next poll is ready.
@@ -436,11 +445,10 @@ impl<'s> Waiting<'s> {
 }
 
 impl Drop for Waiting<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            let call = self.space.tape().invoke(|| record::cancel(self.call));
-            self.space.act(|engine, effects| engine.cancel(key, effects));
-            self.space.tape().returned(call, record::cancelled);
+            self.cancel(key);
         }
     }
 }

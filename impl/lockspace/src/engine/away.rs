@@ -23,7 +23,8 @@ use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::NONE;
-use super::table::{Table, WaiterState};
+use super::table::Table;
+use super::waiter::WaiterState;
 use super::{Acquired, Ask, Engine, Patience, TurnedAway};
 use crate::clock::Tick;
 use crate::error::{Loss, SessionEnd};
@@ -358,8 +359,7 @@ impl Table {
             self.unlink(common, effects, slot);
             self.end_wait(common, slot);
             self.counters.refused_busy += u64::from(why.is_ok());
-            let state =
-                why.map_or_else(WaiterState::Failed, |why| WaiterState::Refused(why.into()));
+            let state = why.map_or_else(WaiterState::Failed, WaiterState::Refused);
             self.answer(effects, slot, state);
             self.settle(common, effects, entry);
         }

@@ -4,6 +4,7 @@
 //! task that is dropped drops its guards). So neither ever happens under a shard lock: actions collect
 //! wakers here, and whoever called the engine carries the effects out after it has returned.
 
+use std::mem::{replace, take};
 use std::task::Waker;
 
 /// Wakers to wake and to drop, and whether a reaper must be started.
@@ -65,21 +66,24 @@ impl Effects {
 
     #[inline]
     fn add(&mut self, what: Do) {
-        match &mut self.wakers {
-            Wakers::None => self.wakers = Wakers::One(what),
-            _ => self.add_another(what),
+        // Replaced, and not assigned: what is dropped is asked what it was.
+        match replace(&mut self.wakers, Wakers::One(what)) {
+            Wakers::None => {}
+            earlier => self.add_to(earlier),
         }
     }
 
     #[cold]
-    fn add_another(&mut self, what: Do) {
-        let mut more = match std::mem::take(&mut self.wakers) {
+    fn add_to(&mut self, earlier: Wakers) {
+        let mut all = match earlier {
             Wakers::None => Vec::new(),
             Wakers::One(one) => vec![one],
             Wakers::More(more) => more,
         };
-        more.push(what);
-        self.wakers = Wakers::More(more);
+        if let Wakers::One(latest) = take(&mut self.wakers) {
+            all.push(latest);
+        }
+        self.wakers = Wakers::More(all);
     }
 }
 

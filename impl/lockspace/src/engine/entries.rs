@@ -23,14 +23,15 @@ pub(super) const KEEP: usize = 32;
 /// The place beside the lock. Slot `n` of the table is place `n + 1`.
 const FIRST: u32 = 0;
 
-/// A held name and its queue.
+/// A held name and its queue. 56 bytes, of which the name takes 24.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: LockName,
-    hash: u64,
     pub(super) token: u64,
     /// When its lease ends; `NEVER` without one.
     pub(super) lease_end: Tick,
+    /// The lower half of the name's hash: the upper one has chosen the shard.
+    hash: u32,
     pub(super) head: u32,
     pub(super) tail: u32,
     pub(super) queued: u32,
@@ -38,8 +39,19 @@ pub(super) struct Entry {
 
 impl Entry {
     fn new(name: LockName, hash: u64) -> Self {
-        Self { name, hash, token: 0, lease_end: Tick::NEVER, head: NONE, tail: NONE, queued: 0 }
+        let hash = hash as u32;
+        Self { name, token: 0, lease_end: Tick::NEVER, hash, head: NONE, tail: NONE, queued: 0 }
     }
+
+    #[inline(always)]
+    fn is(&self, name: &str, hash: u64) -> bool {
+        self.hash == hash as u32 && self.name.as_str() == name
+    }
+}
+
+/// A hash as the index wants it, which looks at the top seven bits and at the lowest ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 #[derive(Debug)]
@@ -58,8 +70,9 @@ impl Entries {
     /// Where the entry of `name` is.
     #[inline(always)]
     pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
-        let is_it = |entry: &Entry| entry.hash == hash && entry.name.as_str() == name;
-        if self.first.as_ref().is_some_and(is_it) {
+        if let Some(first) = &self.first
+            && first.is(name, hash)
+        {
             return Some(FIRST);
         }
         if self.others.is_empty() {
@@ -70,8 +83,20 @@ impl Entries {
 
     #[inline(never)]
     fn find_other(&self, name: &str, hash: u64) -> Option<u32> {
-        let is_it = |entry: &Entry| entry.hash == hash && entry.name.as_str() == name;
-        self.index.find(hash, |place| is_it(&self[*place])).copied()
+        self.index.find(spread(hash as u32), |place| self[*place].is(name, hash)).copied()
+    }
+
+    /// Whether there is an entry with such a hash. If not, there is none of such a name either, and no
+    /// name had to be compared.
+    #[inline(always)]
+    pub(super) fn has_hash(&self, hash: u64) -> bool {
+        let is_first = self.first.as_ref().is_some_and(|first| first.hash == hash as u32);
+        is_first || !self.others.is_empty() && self.other_has_hash(hash as u32)
+    }
+
+    #[inline(never)]
+    fn other_has_hash(&self, hash: u32) -> bool {
+        self.index.find(spread(hash), |place| self[*place].hash == hash).is_some()
     }
 
     /// Adds an entry, without a hold, for a name that has none. The caller must grant it.
@@ -87,12 +112,21 @@ impl Entries {
 
     #[inline(never)]
     fn insert_other(&mut self, entry: Entry) -> u32 {
-        let hash = entry.hash;
+        let hash = spread(entry.hash);
+        self.grow();
         let place = self.others.insert(entry) as u32 + 1;
         let others = &self.others;
-        let hash_of = |place: &u32| others[*place as usize - 1].hash;
+        let hash_of = |place: &u32| spread(others[*place as usize - 1].hash);
         self.index.insert_unique(hash, place, hash_of);
         place
+    }
+
+    /// A large table grows by a quarter: to be doubled would cost a held name up to 56 bytes more.
+    fn grow(&mut self) {
+        let full = self.others.len();
+        if full == self.others.capacity() && full >= KEEP {
+            self.others.reserve_exact(full / 4);
+        }
     }
 
     #[inline(always)]
@@ -107,7 +141,7 @@ impl Entries {
     #[inline(never)]
     fn remove_other(&mut self, place: u32) {
         let removed = self.others.remove(place as usize - 1);
-        if let Ok(found) = self.index.find_entry(removed.hash, |other| *other == place) {
+        if let Ok(found) = self.index.find_entry(spread(removed.hash), |other| *other == place) {
             found.remove();
         }
         if self.others.is_empty() && self.others.capacity() > KEEP {
@@ -133,9 +167,9 @@ impl Entries {
 
     /// What the index and the table disagree about, in words.
     pub(super) fn disagreements(&self) -> impl Iterator<Item = String> {
-        let unfound = self
-            .iter()
-            .filter(|(place, entry)| self.find(entry.name.as_str(), entry.hash) != Some(*place));
+        let unfound = self.iter().filter(|(place, entry)| {
+            self.find(entry.name.as_str(), entry.hash.into()) != Some(*place)
+        });
         let unfound = unfound.map(|(_, entry)| format!("{:?} is not found", entry.name));
         let (names, entries) = (self.index.len(), self.others.len());
         let uneven = (names != entries).then(|| format!("{names} names for {entries} entries"));
@@ -197,6 +231,29 @@ mod tests {
             assert_eq!(entries.find(name, *hash), Some(place));
         }
         assert_eq!(entries.disagreements().count(), 0);
+    }
+
+    #[test]
+    fn a_hash_that_no_entry_has_is_of_no_name() {
+        let mut entries = Entries::new();
+        let hash = |entries: &Entries| [5, 6, 7].map(|hash| entries.has_hash(hash));
+        assert_eq!(hash(&entries), [false; 3]);
+        let first = entries.insert("a", 5);
+        assert_eq!(hash(&entries), [true, false, false]);
+        entries.insert("b", 6);
+        entries.remove(first);
+        assert_eq!(hash(&entries), [false, true, false]);
+    }
+
+    #[test]
+    fn a_large_table_has_little_room_to_spare() {
+        let mut entries = Entries::new();
+        for n in 0..10_000_u64 {
+            entries.insert(&n.to_string(), n);
+            let (taken, room) = (entries.others.len(), entries.others.capacity());
+            assert!(room <= KEEP || room * 4 <= taken * 5, "{room} places for {taken} names");
+        }
+        assert_eq!(size_of::<Option<super::Entry>>(), 56);
     }
 
     #[test]

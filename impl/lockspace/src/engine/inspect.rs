@@ -14,9 +14,10 @@ use super::away::is_wish;
 use super::common::Common;
 use super::entries::Entry;
 use super::notes::Detail;
-use super::table::{Table, Waiter, WaiterState};
+use super::table::Table;
 use super::timers::Target;
 use super::wait_for::{Held, WaitFor};
+use super::waiter::{Waiter, WaiterState};
 use super::{Engine, HoldKey, Stats, WaitKey};
 use crate::clock::Tick;
 use crate::name::LockName;
@@ -314,7 +315,7 @@ impl Table {
             waiting_for: age(self.wait_details.get(&slot), now),
             wait_left: match waiter.state {
                 WaiterState::Queued { wait_end, .. } => left(wait_end, now),
-                WaiterState::Granted(_) | WaiterState::Refused(_) | WaiterState::Failed(_) => None,
+                _ => None,
             },
         });
         waiters.collect()
@@ -359,9 +360,7 @@ impl Table {
                     needed
                         .extend((wait_end < Tick::NEVER).then_some((wait_end, Target::Wait(key))));
                 }
-                WaiterState::Granted(_) | WaiterState::Refused(_) | WaiterState::Failed(_) => {
-                    audit.unseen += 1;
-                }
+                _ => audit.unseen += 1,
             }
         }
         for (entry, held) in self.entries.iter() {

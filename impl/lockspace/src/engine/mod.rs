@@ -21,6 +21,7 @@ mod stats;
 mod table;
 mod timers;
 mod wait_for;
+mod waiter;
 mod watchers;
 
 #[cfg(all(test, not(lockspace_shuttle)))]
@@ -90,12 +91,14 @@ pub(crate) enum Patience<'a> {
 }
 
 /// How an acquire was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a hold that is thrown away is never released"]
 pub(crate) enum Acquired {
     Granted(HoldKey),
     Queued(WaitKey),
     Refused(Refusal),
+    /// Refused since its wait timeout ended, when it stood in line like this.
+    TimedOut(Box<Standing>),
     /// It was given up because of the store.
     Failed(Failure),
 }
@@ -122,6 +125,34 @@ pub(crate) struct Engine {
     shards: Box<[CachePadded<Mutex<Table>>]>,
 }
 
+/// An acquire at the [door](Engine::door) of the shard of its name: however it is decided, that is one
+/// step, for which the name is hashed once and the shard locked once.
+pub(crate) struct Door<'e> {
+    common: &'e Common,
+    table: MutexGuard<'e, Table>,
+    hash: u64,
+}
+
+impl Door<'_> {
+    /// Takes the name if it is free, for a request that wants no more than that, where nothing has to be
+    /// noted of it. Nearly every acquire is such, so it comes before anything else is put together.
+    /// `None` means only that it was not such: [ask](Self::acquire).
+    #[inline(always)]
+    pub(crate) fn take_free(&mut self, name: &str) -> Option<HoldKey> {
+        self.table.take_free(self.common, name, self.hash)
+    }
+
+    /// Decides. `ask` is for the name whose door this is.
+    #[inline]
+    pub(crate) fn acquire(
+        mut self,
+        ask: &Ask<'_>,
+        effects: &mut Effects,
+    ) -> Result<Acquired, TurnedAway> {
+        self.table.acquire(self.common, effects, ask, self.hash)
+    }
+}
+
 /// Acquire and release.
 impl Engine {
     pub(crate) fn new(setup: &Setup) -> Self {
@@ -136,33 +167,21 @@ impl Engine {
         Self { common: Common::new(setup), shards: (0..setup.shards).map(table).collect() }
     }
 
-    /// Takes a name that is free, for a request that wants no more than that, where nothing has to be
-    /// noted of it. Nearly every acquire is such, so it comes before anything else is put together.
-    /// `None` means only that it was not such: [ask](Self::acquire).
+    /// Begins an acquire. Until it is decided, its shard is locked.
     #[inline(always)]
-    pub(crate) fn take_free(&self, name: &str) -> Option<HoldKey> {
+    pub(crate) fn door(&self, name: &str) -> Door<'_> {
         let hash = self.common.hash(name);
-        self.shard_of(hash).take_free(&self.common, name, hash)
+        Door { common: &self.common, table: self.shard_of(hash), hash }
     }
 
-    #[inline]
-    pub(crate) fn acquire(
-        &self,
-        ask: &Ask<'_>,
-        effects: &mut Effects,
-    ) -> Result<Acquired, TurnedAway> {
-        let hash = self.common.hash(ask.name);
-        self.shard_of(hash).acquire(&self.common, effects, ask, hash)
-    }
-
-    /// Whether a queued request has been answered, and how it stood in line if it was in vain. After an
-    /// answer its key is spent.
+    /// Whether a queued request has been answered. After an answer its key is spent.
+    #[inline(always)]
     pub(crate) fn poll_wait(
         &self,
         key: WaitKey,
         waker: &Waker,
         effects: &mut Effects,
-    ) -> Poll<(Acquired, Option<Box<Standing>>)> {
+    ) -> Poll<Acquired> {
         self.shard_of_wait(key).poll_wait(&self.common, effects, key.slot, waker)
     }
 

@@ -1,29 +1,15 @@
-//! How a request stood in line when it was refused: for whoever wants to know who was in the way.
+//! How a request stood in line when its wait ended in vain: for whoever wants to know who was in the way.
 //!
 //! What this file must not do: change anything.
 
 use std::fmt;
 
-use lockspace_spec::Refusal;
-
 use super::away::is_wish;
 use super::inspect::HolderSnapshot;
-use super::table::{Table, Waiter};
+use super::table::Table;
+use super::waiter::Waiter;
 use crate::clock::Tick;
 use crate::store::HeldElsewhere;
-
-/// A refusal, and how the request stood in line, where that says more than the refusal does.
-#[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) why: Refusal,
-    pub(super) standing: Option<Box<Standing>>,
-}
-
-impl From<Refusal> for Refused {
-    fn from(why: Refusal) -> Self {
-        Self { why, standing: None }
-    }
-}
 
 /// How a request stood in line when its wait ended in vain.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,40 +30,15 @@ use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::{Entries, KEEP, NONE};
 use super::notes::Detail;
-use super::standing::{Refused, Standing};
 use super::stats::Counters;
 use super::timers::Target;
 use super::wait_for::Spot;
+use super::waiter::{Waiter, WaiterState};
 use super::watchers::Watchers;
-use super::{Acquired, Ask, Failure, HoldKey, Patience, Released, TurnedAway, WaitKey};
+use super::{Acquired, Ask, HoldKey, Patience, Released, TurnedAway, WaitKey};
 use crate::clock::Tick;
 use crate::error::Loss;
 use crate::name::LockName;
-
-/// A request that has been queued, until its future has seen the answer.
-#[derive(Debug)]
-pub(super) struct Waiter {
-    waker: Option<Waker>,
-    pub(super) entry: u32,
-    pub(super) previous: u32,
-    pub(super) next: u32,
-    /// How many requests had queued in this shard when it did, itself included: its place in history.
-    ticket: u64,
-    pub(super) state: WaiterState,
-}
-
-#[derive(Debug)]
-pub(super) enum WaiterState {
-    /// In the queue. `lease` is the length that the hold is to have, in nanoseconds.
-    /// `impatient`: only until the store has answered once.
-    Queued { wait_end: Tick, lease: Option<NonZeroU64>, impatient: bool },
-    /// Granted, and the future has not seen it. From here on it is a hold like any other.
-    Granted(HoldKey),
-    /// Refused, and the future has not seen it.
-    Refused(Refused),
-    /// Given up because of the store, and the future has not seen it.
-    Failed(Failure),
-}
 
 /// A hold that ended without its guard.
 #[derive(Debug)]
@@ -110,7 +85,7 @@ impl Table {
     /// An acquire of a free name that has no consequences but the hold; `None` if it were not that.
     #[inline(always)]
     pub(super) fn take_free(&mut self, common: &Common, name: &str, hash: u64) -> Option<HoldKey> {
-        if !common.is_at(Stage::Open) || !common.plain || self.entries.find(name, hash).is_some() {
+        if !common.is_at(Stage::Open) || !common.plain || self.entries.has_hash(hash) {
             return None;
         }
         let entry = self.entries.insert(name, hash);
@@ -173,6 +148,7 @@ impl Table {
     }
 
     /// Takes a place at the end of the queue, unless that closes a cycle of waits (upholds D1).
+    #[inline(always)]
     pub(super) fn enqueue(
         &mut self,
         common: &Common,
@@ -208,30 +184,23 @@ impl Table {
     }
 
     /// The future looks whether it has been answered. An answer frees the slot.
+    #[inline(always)]
     pub(super) fn poll_wait(
         &mut self,
         common: &Common,
         effects: &mut Effects,
         slot: u32,
         waker: &Waker,
-    ) -> Poll<(Acquired, Option<Box<Standing>>)> {
+    ) -> Poll<Acquired> {
         self.heed_shutdown(common, effects);
         let waiter = &mut self.waiters[slot as usize];
-        let answer = match &mut waiter.state {
-            WaiterState::Queued { .. } => {
-                if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                    effects.retire(waiter.waker.replace(waker.clone()));
-                }
-                return Poll::Pending;
+        if let WaiterState::Queued { .. } = waiter.state {
+            if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                effects.retire(waiter.waker.replace(waker.clone()));
             }
-            WaiterState::Granted(hold) => (Acquired::Granted(*hold), None),
-            WaiterState::Refused(refused) => {
-                (Acquired::Refused(refused.why), refused.standing.take())
-            }
-            WaiterState::Failed(failure) => (Acquired::Failed(*failure), None),
-        };
-        self.free_waiter(effects, slot);
-        Poll::Ready(answer)
+            return Poll::Pending;
+        }
+        Poll::Ready(self.free_waiter(effects, slot).into_answer())
     }
 
     /// The future is dropped, or a blocked thread gives up: leave the queue, or pass the unseen grant
@@ -242,7 +211,9 @@ impl Table {
             WaiterState::Queued { .. } => {
                 let entry = self.waiters[slot as usize].entry;
                 self.unlink(common, effects, slot);
-                self.forget_wait(common, slot);
+                if !self.wait_details.is_empty() {
+                    self.forget_wait(common, slot);
+                }
                 self.counters.cancelled += 1;
                 self.settle(common, effects, entry);
             }
@@ -250,7 +221,7 @@ impl Table {
                 let _ = self.release(common, effects, hold);
                 self.counters.cancelled += 1;
             }
-            WaiterState::Refused(_) | WaiterState::Failed(_) => {}
+            WaiterState::Refused(_) | WaiterState::TimedOut(_) | WaiterState::Failed(_) => {}
         }
         self.free_waiter(effects, slot);
     }
@@ -517,6 +488,7 @@ impl Table {
     }
 
     /// Answers a waiter that has left the queue: once, since it leaves only once (upholds S4).
+    #[inline(always)]
     pub(super) fn answer(&mut self, effects: &mut Effects, slot: u32, state: WaiterState) {
         let waiter = &mut self.waiters[slot as usize];
         waiter.state = state;
@@ -524,11 +496,10 @@ impl Table {
     }
 
     fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
-        let standing = Some(Box::new(self.standing(slot, common.clock.now())));
+        let standing = Box::new(self.standing(slot, common.clock.now()));
         self.unlink(common, effects, slot);
         self.end_wait(common, slot);
-        let refused = Refused { why: Refusal::TimedOut, standing };
-        self.answer(effects, slot, WaiterState::Refused(refused));
+        self.answer(effects, slot, WaiterState::TimedOut(standing));
         self.counters.refused_timed_out += 1;
         self.settle(common, effects, self.waiters[slot as usize].entry);
     }
@@ -539,19 +510,11 @@ impl Table {
             let slot = self.entries[entry].head;
             self.unlink(common, effects, slot);
             self.end_wait(common, slot);
-            let answer = WaiterState::Refused(Refusal::ShuttingDown.into());
-            self.answer(effects, slot, answer);
+            self.answer(effects, slot, WaiterState::Refused(Refusal::ShuttingDown));
             refused += 1;
         }
         self.counters.refused_shutting_down += refused as u64;
         refused
-    }
-
-    /// An idle shard keeps next to nothing, however many waited in it.
-    fn give_memory_back(&mut self) {
-        if self.waiters.is_empty() && self.waiters.capacity() > KEEP {
-            self.waiters = Slab::new();
-        }
     }
 
     fn push_back(&mut self, entry: u32, slot: u32) {
@@ -568,6 +531,7 @@ impl Table {
 
     /// Takes a waiter out of its queue, wherever it stands, and disarms its timer. Answers the length
     /// of the lease that it wanted.
+    #[inline(always)]
     pub(super) fn unlink(
         &mut self,
         common: &Common,
@@ -596,9 +560,16 @@ impl Table {
         lease
     }
 
-    fn free_waiter(&mut self, effects: &mut Effects, slot: u32) {
-        effects.retire(self.waiters.remove(slot as usize).waker);
-        self.give_memory_back();
+    /// The future is done with the slot. Answers in which state it was.
+    #[inline(always)]
+    fn free_waiter(&mut self, effects: &mut Effects, slot: u32) -> WaiterState {
+        let Waiter { waker, state, .. } = self.waiters.remove(slot as usize);
+        effects.retire(waker);
+        // An idle shard keeps next to nothing, however many waited in it.
+        if self.waiters.is_empty() && self.waiters.capacity() > KEEP {
+            self.waiters = Slab::new();
+        }
+        state
     }
 }
 

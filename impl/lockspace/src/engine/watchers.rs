@@ -40,6 +40,7 @@ impl<K: Ord + Copy> Watchers<K> {
     }
 
     /// `what` has ended: all who watch it are woken and forgotten.
+    #[inline(never)]
     pub(crate) fn ended(&mut self, what: K, effects: &mut Effects) {
         let first = |wakers: &BTreeMap<(K, u32), Waker>| {
             wakers.range((what, 0)..=(what, u32::MAX)).next().map(|(watcher, _)| *watcher)

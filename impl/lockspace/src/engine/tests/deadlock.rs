@@ -11,7 +11,7 @@ const BEN: u64 = 2;
 #[test]
 fn of_two_who_close_a_cycle_one_is_turned_away() {
     let outcomes = [(true, false), (false, true)];
-    Race::complete(4).two_shards().detect_deadlocks().explore(&outcomes, |world| {
+    Race::complete(20).two_shards().detect_deadlocks().explore(&outcomes, |world| {
         let anns = world.take_as(ANN, A);
         let bens = world.take_as(BEN, B);
         let ben = world.spawn(move |world| {
@@ -33,7 +33,7 @@ fn of_two_who_close_a_cycle_one_is_turned_away() {
 /// Outcome: whether he is turned away.
 #[test]
 fn who_gives_up_waiting_closes_no_cycle() {
-    Race::complete(3).two_shards().detect_deadlocks().explore(&[true, false], |world| {
+    Race::complete(30).two_shards().detect_deadlocks().explore(&[true, false], |world| {
         let anns = world.take_as(ANN, A);
         let bens = world.take_as(BEN, B);
         let Some(Err(waits)) = world.queue_as(ANN, B) else { unreachable!("it is held") };
@@ -55,7 +55,7 @@ fn who_gives_up_waiting_closes_no_cycle() {
 /// the third one had to wait.
 #[test]
 fn who_is_handed_the_name_waits_for_nobody() {
-    Race::complete(3).two_shards().detect_deadlocks().explore(&[0, 1], |world| {
+    Race::complete(150).two_shards().detect_deadlocks().explore(&[0, 1], |world| {
         let anns = world.take_as(ANN, A);
         let bens = world.take_as(BEN, B);
         let Some(Err(waits)) = world.queue_as(ANN, B) else { unreachable!("it is held") };

@@ -8,8 +8,9 @@ use lockspace_spec::Refusal;
 
 use crate::engine::entries::NONE;
 use crate::engine::notes::Detail;
-use crate::engine::table::{Table, WaiterState};
+use crate::engine::table::Table;
 use crate::engine::timers::Target;
+use crate::engine::waiter::WaiterState;
 use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
 use crate::sync::MutexGuard;
 
@@ -27,12 +28,12 @@ fn sound() -> Engine {
         inbox: None,
     };
     let engine = Engine::new(&setup);
-    let released = engine.take_free("b").expect("it is free");
+    let released = engine.door("b").take_free("b").expect("it is free");
     let _ = engine.release(released, &mut Effects::default());
     for (lease, wait) in [(NonZeroU64::new(HOUR), None), (None, Some(HOUR)), (None, None)] {
         let patience = Patience::Queue { waker: Waker::noop(), wait };
         let ask = Ask { name: "a", patience, lease, label: None, owner: None };
-        let answer = engine.acquire(&ask, &mut Effects::default());
+        let answer = engine.door("a").acquire(&ask, &mut Effects::default());
         assert!(matches!(answer, Ok(Acquired::Granted(_) | Acquired::Queued(_))));
     }
     engine
@@ -100,7 +101,7 @@ fn queue_that_does_not_hang_together_is_named() {
     assert_eq!(faults_of_table(|table| table.waiters[1].previous = NONE), [QUEUE, astray]);
     assert_eq!(faults_of_table(|table| table.waiters[1].entry = 1), [QUEUE, astray]);
     let answered = |table: &mut Table| {
-        table.waiters[1].state = WaiterState::Refused(Refusal::Busy.into());
+        table.waiters[1].state = WaiterState::Refused(Refusal::Busy);
     };
     assert_eq!(faults_of_table(answered), [QUEUE]);
 }

@@ -35,8 +35,9 @@ impl Waiter {
         let waker = Waker::from(Arc::clone(self.bells.last().expect("never empty")));
         let answer = match world.act(|effects| world.engine.poll_wait(self.key, &waker, effects)) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready((Acquired::Granted(key), _)) => Ok(world.hold(self.name, key)),
-            Poll::Ready((Acquired::Refused(refusal), _)) => Err(refusal),
+            Poll::Ready(Acquired::Granted(key)) => Ok(world.hold(self.name, key)),
+            Poll::Ready(Acquired::Refused(refusal)) => Err(refusal),
+            Poll::Ready(Acquired::TimedOut(_)) => Err(Refusal::TimedOut),
             Poll::Ready(other) => unreachable!("this is no answer: {other:?}"),
         };
         self.done(true);

@@ -181,20 +181,21 @@ impl World {
             Acquired::Granted(key) => Err(Ok(self.hold(name, key))),
             Acquired::Refused(refusal) => Err(Err(refusal)),
             Acquired::Queued(key) => Ok(Waiter::new(self, name, key, bell)),
-            Acquired::Failed(_) => unreachable!("there is no store"),
+            other => unreachable!("neither granted, refused nor queued: {other:?}"),
         }
     }
 
     fn ask(&self, name: Name, patience: Patience<'_>, limits: Limits) -> Acquired {
         let text = &self.names[name as usize];
+        let mut door = self.engine.door(text);
         if limits.lease.is_none()
-            && let Some(key) = self.engine.take_free(text)
+            && let Some(key) = door.take_free(text)
         {
             return Acquired::Granted(key);
         }
         let lease = limits.lease.and_then(|lease| NonZeroU64::new(hours(lease)));
         let ask = Ask { name: text, patience, lease, label: None, owner: None };
-        let asked = self.act(|effects| self.engine.acquire(&ask, effects));
+        let asked = self.act(|effects| door.acquire(&ask, effects));
         asked.expect("nobody says who asks")
     }
 
@@ -227,7 +228,7 @@ impl World {
         let patience = Patience::Queue { waker, wait: None };
         let (name, owner) = (&self.names[name as usize], Some(Owner::named(owner)));
         let ask = Ask { name, patience, lease: None, label: None, owner };
-        self.act(|effects| self.engine.acquire(&ask, effects))
+        self.act(|effects| self.engine.door(name).acquire(&ask, effects))
     }
 
     pub(super) fn hold(&self, name: Name, key: HoldKey) -> Hold {
