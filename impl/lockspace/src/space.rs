@@ -417,7 +417,7 @@ impl fmt::Debug for LockSpace {
 ///     .detect_self_wait(true)
 ///     .shards(4)
 ///     .build();
-/// let guard = space.try_acquire("a")?;
+/// let guard = space.acquire("a").blocking()?;
 /// assert!(matches!(space.try_acquire("b"), Err(AcquireError::AtCapacity { .. })));
 /// // It would wait for itself.
 /// assert!(matches!(space.acquire("a").blocking(), Err(AcquireError::SelfWait { .. })));
