@@ -146,7 +146,7 @@ impl Run {
         }
         match self.requests {
             Some(0) => Err("an owner has at least one request"),
-            Some(requests) if self.clients % requests != 0 => {
+            Some(requests) if !self.clients.is_multiple_of(requests) => {
                 Err("all owners have as many requests")
             }
             _ => Ok(()),

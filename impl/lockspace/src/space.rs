@@ -351,17 +351,14 @@ impl LockSpace {
     /// is.
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use lockspace::{HealthLevel, HealthLimits, LockSpace};
+    /// use lockspace::{HealthLevel, LockSpace};
     ///
-    /// let limits = HealthLimits::new().longest_hold(Duration::ZERO);
-    /// let space = LockSpace::builder().health_limits(limits).build();
+    /// let space = LockSpace::new();
     /// assert!(space.health().is_well());
-    /// let guard = space.try_acquire("printer")?;
-    /// # std::thread::sleep(Duration::from_millis(2));
-    /// assert_eq!(space.health().level(), HealthLevel::Degraded); // Held for too long.
-    /// # drop(guard);
-    /// # Ok::<(), lockspace::AcquireError>(())
+    /// space.begin_shutdown(std::time::Duration::ZERO);
+    /// let health = space.health();
+    /// assert_eq!(health.level(), HealthLevel::Failing);
+    /// assert_eq!(health.to_string(), "failing\nfailing: the lockspace is shutting down");
     /// ```
     #[must_use]
     pub fn health(&self) -> Health {
@@ -438,12 +435,12 @@ impl fmt::Debug for LockSpace {
 ///
 /// let space = LockSpace::builder()
 ///     .max_names(1)
-///     .max_waiters_per_name(0)
+///     .max_waiters_per_name(1)
 ///     .timing(true)
 ///     .detect_self_wait(true)
 ///     .shards(4)
 ///     .build();
-/// let guard = space.try_acquire("a")?;
+/// let guard = space.acquire("a").blocking()?;
 /// assert!(matches!(space.try_acquire("b"), Err(AcquireError::AtCapacity { .. })));
 /// // It would wait for itself.
 /// assert!(matches!(space.acquire("a").blocking(), Err(AcquireError::SelfWait { .. })));
