@@ -72,11 +72,10 @@ fn held(steps: &[Step], folder: &Path) -> Vec<Vec<String>> {
 /// A line without what differs from time to time. How columns are spaced depends on it, so spaces are one.
 fn kinds(line: &str) -> String {
     let mut words: Vec<String> = line.split_whitespace().map(kind).collect();
-    for at in 0..words.len() {
-        if words[at] == "(pid" && words.get(at + 2).is_some_and(|word| word == "on") {
-            words.splice(at.., ["(a process)".to_owned()]);
-            break;
-        }
+    let process = words.windows(3).position(|three| three[0] == "(pid" && three[2] == "on");
+    if let Some(at) = process {
+        words.truncate(at);
+        words.push("(a process)".to_owned());
     }
     words.join(" ")
 }
