@@ -9,7 +9,7 @@
 //!
 //! `lockspace-store-peers` measures stores in the same way, with [`measure`], [`report`] and [`clock`].
 //!
-//! What this package must not do: be used by any other, or be built by those who do not ask for it.
+//! What this package must not do: be used by any but that one, or be built by those who do not ask for it.
 
 #[macro_use]
 mod lists;

@@ -19,8 +19,11 @@ use crate::peers::{Ours, Unawaited, etcd, folder, postgres, redis};
 /// How many tasks of each of the two processes want the same name.
 const TASKS: usize = 8;
 
-/// For how long a name is held before it is handed over: the other process waits by then.
+/// For how long a name is held at least before it is handed over: the other process waits by then.
 const HELD: Duration = Duration::from_millis(20);
+
+/// How much longer it is held each time than the time before, so that nobody retries in step with it.
+const LONGER: Duration = Duration::from_micros(3_300);
 
 /// What the other process does, by the name of the peer's type; and the workloads of a place, by its floor,
 /// by those who take part only where nobody waits, by lockspace, by what people use instead, and by others.
@@ -129,12 +132,13 @@ fn hand_off<P: Peer>(bench: &Bench) -> Vec<f64> {
     let url = url::<P>(bench);
     let peer = bench.runtime.block_on(P::connect(&url));
     let mut other = Other::start::<P>(&url);
-    let mut took: Vec<_> = (0..=bench.scale.hand_offs)
-        .map(|_| {
+    let hand_offs = u32::try_from(bench.scale.hand_offs).expect("they are few");
+    let mut took: Vec<_> = (0..=hand_offs)
+        .map(|turn| {
             let held = bench.runtime.block_on(peer.acquire(NAME));
             other.tell("wait");
             other.expect("waiting");
-            std::thread::sleep(HELD);
+            std::thread::sleep(HELD + LONGER * turn);
             let released = now();
             bench.runtime.block_on(peer.release(held));
             let taken: u64 = other.hear().parse().expect("it tells when");

@@ -140,7 +140,7 @@ impl Peer for LockService {
         locked.key
     }
 
-    async fn release<'p>(&'p self, key: Vec<u8>) {
+    async fn release(&self, key: Vec<u8>) {
         let Ignored {} = call(&self.channel, "/v3lockpb.Lock/Unlock", Unlock { key }).await;
     }
 }

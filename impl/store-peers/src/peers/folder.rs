@@ -134,7 +134,7 @@ impl Peer for Flock {
         spawn_blocking(lock).await.expect("nobody panics")
     }
 
-    async fn release<'p>(&'p self, file: File) {
+    async fn release(&self, file: File) {
         drop(file);
     }
 }

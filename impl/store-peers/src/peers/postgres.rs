@@ -129,7 +129,7 @@ impl Peer for ForUpdate {
         self.execute(&format!("begin; {row}")).await;
     }
 
-    async fn release<'p>(&'p self, (): ()) {
+    async fn release(&self, (): ()) {
         self.execute("commit").await;
     }
 }

@@ -91,7 +91,7 @@ impl Peer for SetNx {
         }
     }
 
-    async fn release<'p>(&'p self, (key, value): (String, u64)) {
+    async fn release(&self, (key, value): (String, u64)) {
         let mut release = self.release.key(key);
         let deleted = release.arg(value).invoke_async::<u32>(&mut self.connection.clone()).await;
         assert_eq!(deleted.expect("the server runs"), 1);
