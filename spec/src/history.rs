@@ -26,8 +26,8 @@ pub trait Recorder: Send + Sync {
     /// Takes one event of which a history says something else than users saw, or nothing. So it is only with
     /// what a lockspace over a store tells its users of others, whom a history of its own does not show.
     ///
-    /// Whoever writes histories down leaves this as it is, and records what is `told`. Whoever counts or shows
-    /// what happens takes what was `seen`.
+    /// Whoever writes histories down leaves this as it is, and records what is `told`. Whoever counts or
+    /// shows what happens takes what was `seen`.
     fn record_seen(&self, seen: Event, told: Option<Event>) {
         let _ = seen;
         if let Some(event) = told {

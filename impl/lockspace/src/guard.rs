@@ -28,10 +28,11 @@ use crate::sync::Arc;
 /// grace ends; the guard then [is told](Self::lost), and whatever it still does changes nothing (S8).
 ///
 /// # Over a store
-/// A hold may also end with its session. And one that somebody [forces](crate::LockSpace::force_release_everywhere)
-/// in another process ends in the store first: its guard is told by the next sweep, within
-/// [`sweep_every`](crate::store::Options::sweep_every) (by default the ttl) and three calls. Until then the
-/// guard does not know, somebody else may hold the name, and only the token protects what both work on.
+/// A hold may also end with its session. And one that somebody
+/// [forces](crate::LockSpace::force_release_everywhere) in another process ends in the store first: its
+/// guard is told by the next sweep, within [`sweep_every`](crate::store::Options::sweep_every) (by default
+/// the ttl) and three calls. Until then the guard does not know, somebody else may hold the name, and only
+/// the token protects what both work on.
 ///
 /// # Panics
 /// A panic while a guard is held releases it, as any drop does. There is no poisoning: whether what the
@@ -181,10 +182,11 @@ impl<'a> Guard<'a> {
     /// The next waiter holds the name in the same step (S7). A hold that was lost stays lost, and its
     /// successor is not disturbed (S8).
     ///
-    /// Over a store it answers before the store has heard of it, which takes one call more. Until then whoever
-    /// asks elsewhere without waiting may be told `Busy`, and who waits is granted it by that call. If the process
-    /// dies before, the name stays until its session is [dead](crate::store::Options::ttl). `Ok` says that no
-    /// loss was known here: a hold that was forced elsewhere may have ended [before](Self#over-a-store).
+    /// Over a store it answers before the store has heard of it, which takes one call more. Until then
+    /// whoever asks elsewhere without waiting may be told `Busy`, and who waits is granted it by that call.
+    /// If the process dies before, the name stays until its session is [dead](crate::store::Options::ttl).
+    /// `Ok` says that no loss was known here: a hold that was forced elsewhere may have ended
+    /// [before](Self#over-a-store).
     ///
     /// # Errors
     /// [`LostHold`] if the hold had ended before: what was done under it may have run beside a

@@ -16,7 +16,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use lockspace_spec::history::{Call, CallId, Done, Event, NotDone, Recorder, Return, Ticket, What};
-use lockspace_spec::{self as spec, FencingToken, Grace, Lease, Refusal, Wait};
+use lockspace_spec::{FencingToken, Grace, Lease, Refusal, Wait};
 
 use crate::clock::{Limit, Stopwatch};
 use crate::engine::{Acquired, Released};
@@ -242,9 +242,9 @@ impl From<Loss> for Answer {
 
 /// The word for a loss where losses are counted. An outage is nothing that whoever asked for too short a
 /// lease could mend, so it counts as what comes from outside.
-fn as_counted(why: Loss) -> spec::Loss {
+fn as_counted(why: Loss) -> lockspace_spec::Loss {
     match why {
-        Loss::Session(_) | Loss::Unreadable => spec::Loss::Forced,
+        Loss::Session(_) | Loss::Unreadable => lockspace_spec::Loss::Forced,
         Loss::LeaseElapsed | Loss::Forced | Loss::Shutdown => why.into(),
     }
 }

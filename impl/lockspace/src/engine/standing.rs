@@ -17,8 +17,8 @@ use crate::store::HeldElsewhere;
 pub struct Standing {
     /// Who held the name; `None` if, over a store, nobody of this process did.
     pub holder: Option<HolderSnapshot>,
-    /// Over a store: who held the name elsewhere, as the store last showed it; the store is not asked again for
-    /// this. `None` if somebody here held it, or if the store had not shown it yet.
+    /// Over a store: who held the name elsewhere, as the store last showed it; the store is not asked again
+    /// for this. `None` if somebody here held it, or if the store had not shown it yet.
     pub elsewhere: Option<HeldElsewhere>,
     /// How many stood before the request. Counted up to [a thousand](Self::COUNTED).
     pub ahead: usize,

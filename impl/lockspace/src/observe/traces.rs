@@ -20,7 +20,8 @@ use crate::sync::Arc;
 ///
 /// A span `acquire` lasts from the asking to the answer, a span `hold` from the grant to the release; both
 /// are of the level `DEBUG`. A hold that is lost, or that lasts for [longer](Self::warn_after) than it
-/// should, is told as a `WARN`, and that an operator took a name away as an `INFO`. One of these belongs to one lockspace.
+/// should, is told as a `WARN`, and that an operator took a name away as an `INFO`. One of these belongs to
+/// one lockspace.
 ///
 /// ```
 /// use std::sync::Arc;

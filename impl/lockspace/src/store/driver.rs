@@ -55,8 +55,8 @@ pub(crate) struct Driver {
     greatest: Option<Version>,
     /// How often the store has shown that it has gone back, since a session has begun.
     went_back: u32,
-    /// What other sessions say of themselves: those that the last sweep has met, and those that were looked at
-    /// since.
+    /// What other sessions say of themselves: those that the last sweep has met, and those that were looked
+    /// at since.
     labels: BTreeMap<SessionId, String>,
     calls: FuturesUnordered<Boxed<'static, Done>>,
     hints: Option<Hints>,

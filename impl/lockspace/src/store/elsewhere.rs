@@ -1,5 +1,5 @@
-//! Who holds what is wanted here, if it is somebody elsewhere: what the store's answers have shown, for whoever
-//! is told that a wait was in vain.
+//! Who holds what is wanted here, if it is somebody elsewhere: what the store's answers have shown, for
+//! whoever is told that a wait was in vain.
 //!
 //! What this file must not do: decide anything by it, or ask the store.
 

@@ -130,8 +130,8 @@ pub enum End {
     Outage,
     /// Its row was removed, by somebody to whom it seemed dead or with everything else in the store.
     Removed,
-    /// Its row is older than what it wrote, or what it writes has a version that is not greater than those which
-    /// its process has seen: the store has lost data, or was restored from a copy.
+    /// Its row is older than what it wrote, or what it writes has a version that is not greater than those
+    /// which its process has seen: the store has lost data, or was restored from a copy.
     StoreWentBack,
     /// Its row is something that cannot be read, which others see too: they neither end the session nor take
     /// what it holds, and it must not overwrite it.
