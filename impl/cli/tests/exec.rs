@@ -28,7 +28,7 @@ impl Place {
     fn lockspace(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockspace"));
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // In no foreground, wherever the tests are run from: `terminal.rs` is about that.
+        // In no foreground, wherever the tests are run from: `exec_terminal.rs` is about that.
         command.process_group(0);
         command.env("LOCKSPACE_STORE", format!("sqlite:{}", self.file("locks.sqlite").display()));
         command

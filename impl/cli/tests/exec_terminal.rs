@@ -18,8 +18,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// `LOCKSPACE` and `COMMAND` stand for themselves in what it runs. By `exec` the shell makes room: it does
-    /// not trap the keys, which reach it as well.
+    /// `LOCKSPACE` and `COMMAND` stand for themselves in what it runs. Where keys are pressed, it begins with
+    /// `exec`: they would end the shell too.
     fn run(line: &str, command: &str) -> Self {
         let folder = tempfile::tempdir().expect("there is room");
         let mut script = Command::new("script");
