@@ -161,6 +161,14 @@ impl Wrapper {
     }
 }
 
+/// Nothing is left of a test that fails. The kernel kills the command with its wrapper.
+impl Drop for Wrapper {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// Until a process is dead: the test would hang if it stayed.
 fn until_dead(pid: Pid) {
     let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());

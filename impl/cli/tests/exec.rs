@@ -84,6 +84,14 @@ impl Held {
     }
 }
 
+/// Nothing is left of a test that fails. The kernel kills the command with its wrapper.
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.wrapper.kill();
+        let _ = self.wrapper.wait();
+    }
+}
+
 /// Until a process is gone: the test would hang if it stayed.
 fn until_gone(pid: &str) {
     let pid = Pid::from_raw(pid.parse().expect("it is a number")).expect("it is not zero");

@@ -57,6 +57,14 @@ impl Terminal {
     }
 }
 
+/// Nothing is left of a test that fails: a terminal that is gone ends what runs in it.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
 /// Counts what it is sent, says so on USR1, and reads from the terminal.
 const COMMAND: &str = r#"
 ints=0 quits=0
