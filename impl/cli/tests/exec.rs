@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// How long a command may run that is stopped then: a shell that has much beside it must be able to start.
+const START: &str = "3s";
 
 /// A store in a folder of its own.
 struct Place(TempDir);
@@ -26,6 +29,8 @@ impl Place {
     fn lockspace(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockspace"));
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // In no foreground, wherever the tests are run from: `exec_terminal.rs` is about that.
+        command.process_group(0);
         command.env("LOCKSPACE_STORE", format!("sqlite:{}", self.file("locks.sqlite").display()));
         command
     }
@@ -77,6 +82,14 @@ impl Held {
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut self.said, &mut rest).expect("it can be read");
         (self.wrapper.wait().expect("it ends").code(), rest)
+    }
+}
+
+/// Nothing is left of a test that fails. The kernel kills the command with its wrapper.
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.wrapper.kill();
+        let _ = self.wrapper.wait();
     }
 }
 
@@ -213,6 +226,8 @@ fn signals_reach_the_command() {
     let place = Place::new();
     for (signal, name) in [
         (Signal::TERM, "TERM"),
+        (Signal::INT, "INT"),
+        (Signal::QUIT, "QUIT"),
         (Signal::HUP, "HUP"),
         (Signal::USR1, "USR1"),
         (Signal::USR2, "USR2"),
@@ -253,7 +268,7 @@ fn a_command_that_runs_too_long_is_stopped_before_the_name_is_released() {
         "trap 'sleep 0.3; echo over >> {0}; exit' TERM; echo begun; while :; do sleep 0.01; done",
         record.display()
     );
-    let (held, _) = Held::new(place.exec(&["--max-hold", "200ms"], &script));
+    let (held, _) = Held::new(place.exec(&["--max-hold", START], &script));
     let next = format!("echo next >> {}", record.display());
     assert_eq!(place.status(&[], &next), Some(0));
     assert_eq!(held.end().0, Some(124));
@@ -264,7 +279,7 @@ fn a_command_that_runs_too_long_is_stopped_before_the_name_is_released() {
 fn a_command_that_does_not_heed_sigterm_is_killed_with_all_of_its_group() {
     let place = Place::new();
     let script = "trap '' TERM; sleep 600 & echo $!; while :; do sleep 0.01; done";
-    let options = ["--max-hold", "100ms", "--kill-after", "100ms"];
+    let options = ["--max-hold", START, "--kill-after", "100ms"];
     let (held, left) = Held::new(place.exec(&options, script));
     assert_eq!(held.end().0, Some(124));
     until_gone(&left);
@@ -283,7 +298,7 @@ fn a_command_is_stopped_when_its_lock_is_lost() {
 fn a_command_that_is_being_stopped_is_killed_when_its_lock_is_lost() {
     let place = Place::new();
     let script = "trap 'echo asked' TERM; echo begun; while :; do sleep 0.01; done";
-    let options = ["--ttl", "2s", "--max-hold", "100ms", "--kill-after", "300s"];
+    let options = ["--ttl", "2s", "--max-hold", START, "--kill-after", "300s"];
     let (mut held, _) = Held::new(place.exec(&options, script));
     held.hear("asked");
     let forced = place.lockspace(&["force-release", "job", "--yes"]).output().expect("it runs");
@@ -299,7 +314,7 @@ fn signals_reach_a_command_that_is_being_stopped() {
     let place = Place::new();
     let script = "trap 'echo asked' TERM; trap 'echo got USR1; exit' USR1; echo begun; \
                   while :; do sleep 0.01; done";
-    let options = ["--max-hold", "100ms", "--kill-after", "60s"];
+    let options = ["--max-hold", START, "--kill-after", "60s"];
     let (mut held, _) = Held::new(place.exec(&options, script));
     held.hear("asked");
     held.send(Signal::USR1);

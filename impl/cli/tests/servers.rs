@@ -1,6 +1,9 @@
 //! The same over a server: `exec`, `ls` and `health` with a server of the test's own.
 #![cfg(all(feature = "etcd", feature = "postgres", feature = "redis"))]
 
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 use lockspace_servers::{Etcd, Postgres, Redis, Server};
@@ -49,6 +52,45 @@ fn its_end_is_told_without_secrets(server: &Server) {
         assert!(!text.contains("PASSWORD"), "{text}");
         assert!(text.contains(&format!("{scheme}://…@127.0.0.1")), "{text}");
     }
+}
+
+/// What is said when the server does not take the login: nothing that it was given in secret.
+fn a_login_that_is_refused_is_told_without_secrets(url: &str, said: &str) {
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let place = rest.rsplit('@').next().expect("there is a host");
+    let url = format!("{scheme}://me:PASSWORD@{place}");
+    for (args, status) in
+        [(&["health"][..], 2), (&["ls"], 2), (&["exec", "job", "--", "true"], 125)]
+    {
+        let output = output(&url, args);
+        let text = [&*output.stdout, &*output.stderr].concat();
+        let text = String::from_utf8(text).expect("it speaks UTF-8");
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert!(!text.contains("PASSWORD"), "{text}");
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn over_postgres_a_wrong_password_is_told_without_it() {
+    // Whoever the server runs as must be able to read it.
+    let rules = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile();
+    let mut rules = rules.expect("there is room");
+    writeln!(rules, "host all all 127.0.0.1/32 scram-sha-256").expect("there is room");
+    let setting = format!("hba_file={}", rules.path().display());
+    let Some(server) = Postgres::start_with(&[&setting]) else { return };
+    // In the server's own words.
+    let said = "password authentication failed for user \"me\"";
+    a_login_that_is_refused_is_told_without_secrets(&server.url(), said);
+}
+
+#[test]
+fn over_redis_a_wrong_password_is_told_without_it() {
+    let Some(server) = Redis::start() else { return };
+    a_login_that_is_refused_is_told_without_secrets(
+        &server.url(),
+        "Password authentication failed",
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Whether somebody who stands before us lives: for those who would not wait behind him, and whose process
 //! does not run for long enough to find out that he is dead.
 //!
-//! What this file must not do: declare anybody dead, or change anything. The driver does, for whoever asks for
-//! the name meanwhile.
+//! What this file must not do: declare anybody dead, or change anything. The driver does, for whoever asks
+//! for the name meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
