@@ -5,6 +5,7 @@
 mod acquire;
 mod runtimes;
 mod sections;
+mod stores;
 mod watchers;
 
 use std::future::Future;

@@ -6,9 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use lockspace_history::Verdict;
 use lockspace_servers::{Proxy, Server};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::broken::Flaw;
 use crate::member;
 use crate::referee::Referee;
 use crate::storage::{self, TTL};
@@ -17,6 +19,8 @@ use crate::storage::{self, TTL};
 const MEMBERS: usize = 5;
 /// Within which everything must have ended when it may.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How many operations a fleet is to make, unless `LOCKSPACE_FLEET_OPERATIONS` says otherwise.
+const OPERATIONS: u64 = 1_500;
 
 /// A fleet over a store.
 pub(crate) struct Fleet {
@@ -24,7 +28,10 @@ pub(crate) struct Fleet {
     test: &'static str,
     url: String,
     server: Option<(Server, Proxy)>,
+    /// What is wrong with the store, in the controls.
+    flaw: Option<Flaw>,
     referee: Referee,
+    seed: u64,
     random: Rng,
     members: Vec<(u64, Child)>,
     started: u64,
@@ -52,7 +59,9 @@ impl Fleet {
             test,
             url,
             server: None,
+            flaw: None,
             referee: Referee::start(),
+            seed,
             random: Rng::with_seed(seed),
             members: Vec::new(),
             started: 0,
@@ -69,22 +78,52 @@ impl Fleet {
         fleet
     }
 
-    /// Runs it until it has been granted enough, and sees what is left.
+    /// Over a store with this flaw.
+    pub(crate) fn with_flaw(mut self, flaw: Flaw) -> Self {
+        self.flaw = Some(flaw);
+        self
+    }
+
+    /// Runs it until it has done enough, and sees what is left.
     pub(crate) fn run(mut self) {
-        let enough = env::var("LOCKSPACE_FLEET_GRANTS");
-        let enough = enough.map_or(400, |grants| grants.parse().expect("a number of grants"));
+        let enough = env::var("LOCKSPACE_FLEET_OPERATIONS");
+        let enough = enough.map_or(OPERATIONS, |count| count.parse().expect("a number"));
         let begun = Instant::now();
         for _ in 0..MEMBERS {
             self.start_member();
         }
+        // What does not get on at ten operations a second never will.
+        let limit =
+            20 * PATIENCE + Duration::from_millis(100) * u32::try_from(enough).unwrap_or(u32::MAX);
         while !self.has_seen(enough) {
-            assert!(begun.elapsed() < 20 * PATIENCE, "it does not get on: {:?}", self.done);
+            assert!(begun.elapsed() < limit, "it does not get on: {:?}", self.done);
             sleep(Duration::from_millis(self.random.u64(50..400)));
             self.disturb();
         }
         self.end();
         self.nothing_is_left();
-        self.nobody_was_wrong();
+        self.nobody_was_wrong(enough, begun);
+    }
+
+    /// Runs it undisturbed until it is found out; answers by which property.
+    pub(crate) fn until_found_out(mut self) -> Option<&'static str> {
+        for _ in 0..MEMBERS {
+            self.start_member();
+        }
+        let end = Instant::now() + PATIENCE;
+        loop {
+            sleep(Duration::from_millis(200));
+            match self.referee.judge() {
+                Verdict::Accepted(summary) => {
+                    assert!(Instant::now() < end, "nothing was found in {} calls", summary.calls);
+                }
+                Verdict::Rejected(why) => {
+                    eprintln!("{}: {why}", self.test);
+                    return why.property;
+                }
+                Verdict::Undecided(_) => panic!("a fleet of {MEMBERS} is soon judged"),
+            }
+        }
     }
 
     /// Whether so many were granted, and everything was met that is to be.
@@ -92,7 +131,7 @@ impl Fleet {
         let notes = self.referee.notes();
         let met = notes.lost > 2 && notes.stale > 0 && self.done.kills > 2;
         let server = self.server.is_none() || self.done.restarts > 2 && self.done.silences > 2;
-        notes.granted >= enough && met && server
+        notes.operations >= enough && met && server
     }
 
     fn start_member(&mut self) {
@@ -101,6 +140,12 @@ impl Fleet {
         member.args(["--exact", self.test, "--nocapture"]).stdout(Stdio::null());
         member.env(member::REFEREE, self.referee.address().to_string());
         member.env(member::STORE, &self.url).env(member::NUMBER, self.started.to_string());
+        // Each member of each fleet has habits of its own, and the same ones when the fleet is repeated.
+        let seed = self.seed ^ self.started.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        member.env(member::SEED, seed.to_string());
+        if let Some(flaw) = self.flaw {
+            member.env(member::FLAW, flaw.to_string());
+        }
         let member = member.spawn().expect("this test can be run again");
         self.members.push((self.started, member));
     }
@@ -182,7 +227,7 @@ impl Fleet {
     async fn nothing_is_left(&self) {
         let patience = tokio::time::sleep(PATIENCE);
         let look = async {
-            let space = storage::open(&self.url, "the last").await.expect("the server runs");
+            let space = storage::open(&self.url, "the last", None).await.expect("the server runs");
             for name in 0..4 {
                 drop(space.acquire(&format!("name/{name}")).await.expect("nobody holds it"));
             }
@@ -198,21 +243,17 @@ impl Fleet {
         assert!(left.is_empty(), "{left:?}");
     }
 
-    fn nobody_was_wrong(&self) {
+    fn nobody_was_wrong(&self, enough: u64, begun: Instant) {
         let verdict = self.referee.judge();
         let notes = self.referee.notes();
-        let (granted, refused, lost) = (notes.granted, notes.refused, notes.lost);
-        let (written, stale, unaware) = (notes.written, notes.stale, notes.unaware);
-        drop(notes);
-        eprintln!(
-            "{}: {granted} granted, {refused} refused, {lost} lost; {written} written, {stale} stale; {:?}",
-            self.test, self.done
-        );
-        assert_eq!(unaware, 0, "whoever is refused has lost the name, and knows");
-        if let Err(verdict) = verdict {
+        eprintln!("{}: {notes}; {:?}; {:?}", self.test, self.done, begun.elapsed());
+        assert!(notes.operations >= enough, "{} operations", notes.operations);
+        assert_eq!(notes.unended(), 0, "each grant has ended once, or its holder was killed");
+        assert_eq!(notes.unaware, 0, "whoever is refused has lost the name, and knows");
+        if !matches!(verdict, Verdict::Accepted(_)) {
             let path = env::temp_dir().join(format!("{}.ndjson", self.test));
-            std::fs::write(&path, self.referee.history()).expect("there is room");
-            panic!("{} is rejected: {verdict}", path.display());
+            std::fs::write(&path, notes.history()).expect("there is room");
+            panic!("{} is not accepted: {verdict:?}", path.display());
         }
     }
 }

@@ -18,8 +18,12 @@ use crate::storage;
 pub(crate) const REFEREE: &str = "LOCKSPACE_FLEET_REFEREE";
 /// Set in a member, to the store's URL.
 pub(crate) const STORE: &str = "LOCKSPACE_FLEET_STORE";
-/// Set in a member: its number, which is its seed too.
+/// Set in a member: its number.
 pub(crate) const NUMBER: &str = "LOCKSPACE_FLEET_MEMBER";
+/// Set in a member: what its habits come from.
+pub(crate) const SEED: &str = "LOCKSPACE_FLEET_MEMBER_SEED";
+/// Set in a member of a control: what is wrong with its store.
+pub(crate) const FLAW: &str = "LOCKSPACE_FLEET_FLAW";
 
 /// Many members want few names.
 const NAMES: u64 = 4;
@@ -37,12 +41,13 @@ pub(crate) fn is_one() -> bool {
 pub(crate) async fn run() {
     let set = |variable| env::var(variable).expect("whoever starts members sets it");
     let number: u64 = set(NUMBER).parse().expect("it is a number");
-    let mut random = fastrand::Rng::with_seed(number);
+    let mut random = fastrand::Rng::with_seed(set(SEED).parse().expect("it is a number"));
+    let flaw = env::var(FLAW).ok().map(|flaw| flaw.parse().expect("it is a flaw"));
     let mut referee = Referee::meet(&set(REFEREE)).await;
     referee.ask(&format!("member {number}")).await;
     let url = set(STORE);
     let space = loop {
-        match storage::open(&url, &format!("member {number}")).await {
+        match storage::open(&url, &format!("member {number}"), flaw).await {
             Ok(space) => break space,
             // The server is down now.
             Err(_) => sleep(Duration::from_millis(50)).await,

@@ -9,6 +9,8 @@ use lockspace_postgres::PostgresStore;
 use lockspace_redis::RedisStore;
 use lockspace_sqlite::{SqliteStore, Synchronous};
 
+use crate::broken::{Broken, Flaw};
+
 /// For how long a session that is not kept alive is believed in.
 pub(crate) const TTL: Duration = Duration::from_secs(1);
 /// How long a call may take. Shorter than a pause of a server.
@@ -44,11 +46,15 @@ macro_rules! with_store {
     };
 }
 
-/// A lockspace there.
-pub(crate) async fn open(url: &str, label: &str) -> Result<LockSpace, String> {
+/// A lockspace there; in the controls over a driver with a flaw.
+pub(crate) async fn open(url: &str, label: &str, flaw: Option<Flaw>) -> Result<LockSpace, String> {
     let options = Options::new().ttl(TTL).label(label);
     with_store!(url, store => {
-        LockSpace::open(store, options).await.map_err(|error| error.to_string())
+        let space = match flaw {
+            None => LockSpace::open(store, options).await,
+            Some(flaw) => LockSpace::open(Broken { store, flaw }, options).await,
+        };
+        space.map_err(|error| error.to_string())
     })
 }
 

@@ -9,5 +9,6 @@
 
 mod control;
 mod generated;
+mod over_store;
 mod plan;
 mod scenarios;

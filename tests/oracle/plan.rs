@@ -78,10 +78,19 @@ fn wish() -> Union<BoxedStrategy<Wish>> {
 impl Plan {
     /// Makes every move of the plan that can be made, and winds up.
     pub(crate) fn judge<S: Subject>(&self, judge: &mut Judge<S>) -> Result<(), Disagreement> {
+        self.judge_by(judge, Judge::step)
+    }
+
+    /// The same, with another way to make a move.
+    pub(crate) fn judge_by<S: Subject>(
+        &self,
+        judge: &mut Judge<S>,
+        step: impl Fn(&mut Judge<S>, &Move) -> Result<(), Disagreement>,
+    ) -> Result<(), Disagreement> {
         let mut requests = (0..).map(RequestId);
         for wish in &self.wishes {
             if let Some(what) = wish.make(judge, &mut requests) {
-                judge.step(&what)?;
+                step(judge, &what)?;
             }
         }
         judge.wind_up()

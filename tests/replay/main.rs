@@ -20,23 +20,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lockspace_model::manifest::{Manifest, Run};
 use lockspace_model::owners::Owners;
-use lockspace_tests::{InProcess, Judge, Setup};
+use lockspace_tests::{
+    Disagreement, InProcess, Judge, Move, OverStore, Setup, Subject, timer_by_timer,
+};
 
 use graph::{Graph, Replayed};
 use route::{Count, Route};
 
+/// Makes a move of a judgement in its way.
+type Step<S> = fn(&mut Judge<S>, &Move) -> Result<(), Disagreement>;
+
 /// Drives every edge of the run called `name`. Answers how many it drove.
-fn replay(name: &str) -> Count {
+fn replay<S: Subject>(name: &str, make: fn(&Setup) -> S, step: Step<S>) -> Count {
     let manifest = Manifest::read();
     let run = manifest.run.iter().find(|run| run.name == name).expect("it is in the manifest");
     match run.requests {
-        None => replay_all(run, run.protocol()),
-        Some(requests) => replay_all(run, Owners::new(run.protocol(), requests)),
+        None => replay_all(run, run.protocol(), make, step),
+        Some(requests) => replay_all(run, Owners::new(run.protocol(), requests), make, step),
     }
 }
 
 /// Over two threads.
-fn replay_all(run: &Run, machine: impl Replayed) -> Count {
+fn replay_all<S: Subject>(
+    run: &Run,
+    machine: impl Replayed,
+    make: fn(&Setup) -> S,
+    step: Step<S>,
+) -> Count {
     let graph = Graph::of(machine);
     let claimed = AtomicUsize::new(0);
     let work = || {
@@ -44,7 +54,7 @@ fn replay_all(run: &Run, machine: impl Replayed) -> Count {
         // Each thread claims the next state; the counter orders nothing else.
         while let Some(state) = graph.states.get(claimed.fetch_add(1, Ordering::Relaxed)) {
             for route in Route::through(&graph, state) {
-                count.add(&drive(&route));
+                count.add(&drive(&route, make, step));
             }
         }
         count
@@ -62,12 +72,12 @@ fn replay_all(run: &Run, machine: impl Replayed) -> Count {
 }
 
 /// Makes the moves of a route on a lockspace of its own, and judges each.
-fn drive(route: &Route) -> Count {
+fn drive<S: Subject>(route: &Route, make: fn(&Setup) -> S, step: Step<S>) -> Count {
     let setup = Setup { detect_deadlocks: route.owners, ..Setup::default() };
-    let mut judge = Judge::new(&setup, InProcess::new(&setup));
+    let mut judge = Judge::new(&setup, make(&setup));
     for stage in &route.stages {
         for what in &stage.moves {
-            if let Err(story) = judge.step(what) {
+            if let Err(story) = step(&mut judge, what) {
                 panic!("{story}\n\non the way of {:?}", route.actions());
             }
         }
@@ -89,7 +99,14 @@ const PINNED: [(&str, usize, usize); 3] = [
 
 fn replay_pinned(wanted: &str) {
     let pinned = PINNED.iter().find(|(name, ..)| *name == wanted).expect("it can be replayed");
-    let count = replay(pinned.0);
+    let count = replay(pinned.0, InProcess::new, Judge::step);
+    assert_eq!((count.driven, count.idle), (pinned.1, pinned.2));
+}
+
+#[test]
+fn every_edge_of_the_model_is_an_edge_of_a_lockspace_over_a_store() {
+    let pinned = PINNED[0];
+    let count = replay(pinned.0, OverStore::new, timer_by_timer);
     assert_eq!((count.driven, count.idle), (pinned.1, pinned.2));
 }
 

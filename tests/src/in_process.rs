@@ -37,18 +37,24 @@ impl InProcess {
     /// If the system refuses a runtime.
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
+        Self::made(setup, |runtime, builder| {
+            let _context = runtime.enter();
+            builder.build()
+        })
+    }
+
+    /// The same for a lockspace that is made otherwise of these settings.
+    pub(crate) fn made(setup: &Setup, make: impl FnOnce(&Runtime, Builder) -> LockSpace) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .expect("a runtime without I/O needs nothing of the system");
-        let context = runtime.enter();
-        let space = limited(LockSpace::builder(), setup.limits)
+        let builder = limited(LockSpace::builder(), setup.limits)
             .shards(setup.shards)
             .timing(setup.timing)
-            .detect_deadlocks(setup.detect_deadlocks)
-            .build();
-        drop(context);
+            .detect_deadlocks(setup.detect_deadlocks);
+        let space = make(&runtime, builder);
         Self { pending: BTreeMap::new(), guards: BTreeMap::new(), space, runtime }
     }
 
@@ -62,6 +68,15 @@ impl InProcess {
         }
         runtime.block_on(let_tasks_run());
         runtime.metrics().num_alive_tasks()
+    }
+
+    /// Lets tasks run until those have come to rest that need so many turns, one after the other.
+    pub(crate) fn rest(&self, turns: usize) {
+        self.runtime.block_on(async {
+            for _ in 0..turns {
+                let_tasks_run().await;
+            }
+        });
     }
 
     fn carry_out(&mut self, what: &Move) -> Reply {

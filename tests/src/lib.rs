@@ -12,6 +12,7 @@ mod docs;
 mod hand;
 mod in_process;
 mod judge;
+mod over_store;
 mod patience;
 mod story;
 mod subject;
@@ -20,6 +21,7 @@ pub use books::{Client, Stage};
 pub use hand::Hand;
 pub use in_process::InProcess;
 pub use judge::{Disagreement, Judge};
+pub use over_store::{OverStore, timer_by_timer};
 pub use patience::{let_tasks_run, until};
 pub use subject::{
     Counts, Ledger, Move, Ms, NameSeen, Observation, Reply, Report, Setup, Subject, WaiterSeen,

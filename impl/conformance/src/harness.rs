@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use lockspace::store::Store;
+use lockspace::store::{Store, Version};
 
 /// The place where one case happens: a namespace that is new, empty and used by nothing else, on a server
 /// that the harness may kill. It is made for each case anew; what it has begun, its drop should end.
@@ -44,6 +44,33 @@ pub trait Harness: Sized + Send + Sync + 'static {
     /// connections, say.
     fn disturb(&self) -> impl Future<Output = Result<(), NotOffered>> + Send {
         ready(Err(NotOffered("a disturbance")))
+    }
+
+    /// Has versions go on from `last`, as if so many swaps had been made; or, where the store's versions end
+    /// earlier, from as near to their end. Called once, before the store is opened, in a place without rows.
+    fn advance(&self, last: Version) -> impl Future<Output = Result<(), NotOffered>> + Send {
+        let _ = last;
+        ready(Err(NotOffered("to set the version")))
+    }
+
+    /// How another process of this machine finds this place: what [`open_at`](Self::open_at) is given there.
+    /// With it, cases run this test again as processes of their own, which they also kill. Where neither a
+    /// [`kill`](Self::kill) nor a [`disturb`](Self::disturb)ance is offered, as by a store without a server,
+    /// the killed process is what those cases need.
+    ///
+    /// # Errors
+    /// If other processes cannot get at this place.
+    fn address(&self) -> Result<String, NotOffered> {
+        Err(NotOffered("processes of their own"))
+    }
+
+    /// Opens the store of the place with this [`address`](Self::address), in another process.
+    ///
+    /// # Panics
+    /// If it cannot be opened; unless it is written for this harness.
+    fn open_at(address: &str) -> impl Future<Output = Self::Store> + Send {
+        let address = address.to_owned();
+        async move { panic!("{} has no places elsewhere: {address}", Self::NAME) }
     }
 }
 

@@ -66,6 +66,9 @@ pub(crate) fn versions(seen: &[Seen]) -> Result<(), String> {
             _ => {}
         }
     }
+    if let Some((_, version)) = shown.iter().find(|(_, version)| *version > Version::MAX) {
+        return Err(format!("{version} is greater than any may be"));
+    }
     shown.sort_unstable();
     let mut greatest = Version(0);
     for (_, version) in &mut shown {

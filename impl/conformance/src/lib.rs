@@ -39,8 +39,9 @@
 //! # }
 //! ```
 //!
-//! A harness that can also restart, kill or disturb its server says so by more functions, and more cases
-//! can look. `docs/writing-a-backend.md` in the repository walks through all of it.
+//! A harness that can also restart, kill or disturb its server, set its version, or tell other processes
+//! where it is, says so by more functions, and more cases can look. `docs/writing-a-backend.md` in the
+//! repository walks through all of it.
 //!
 //! # What comes of a case
 //! | [`Verdict`] | the test | |
@@ -62,6 +63,8 @@ mod client;
 mod harness;
 mod judge;
 mod line;
+mod part;
+mod process;
 mod report;
 mod run;
 mod suite;
@@ -71,4 +74,4 @@ pub use harness::{Harness, NotOffered, NotRun};
 pub use report::{Report, Verdict};
 #[doc(hidden)]
 pub use run::test;
-pub use run::{run, run_some};
+pub use run::{play_part, run, run_again, run_some};

@@ -2,7 +2,7 @@
 
 use std::future::{Future, pending};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
 use tokio::sync::watch;
@@ -16,6 +16,17 @@ pub(crate) enum Lost {
     Reply,
 }
 
+/// What happens to one call, counted from zero, or to all hints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// This call fails, and nobody knows whether it was done.
+    Loses(usize, Lost),
+    /// This call stands still, before or after its effect, until it may go on.
+    Holds(usize, Lost),
+    /// No hint comes.
+    Deaf,
+}
+
 /// A store behind a line.
 pub(crate) struct Line<S> {
     store: S,
@@ -27,15 +38,16 @@ pub(crate) struct Line<S> {
 pub(crate) struct Knob {
     cut: Arc<watch::Sender<bool>>,
     calls: Arc<AtomicUsize>,
-    fails: Option<(usize, Lost)>,
-    hit: Arc<AtomicBool>,
+    fault: Option<Fault>,
+    hit: Arc<watch::Sender<bool>>,
+    goes_on: Arc<watch::Sender<bool>>,
 }
 
 impl<S: Store> Line<S> {
-    /// A line over which nothing is lost until it is cut; or one call, counted from zero.
-    pub(crate) fn new(store: S, fails: Option<(usize, Lost)>) -> (Self, Knob) {
-        let cut = Arc::new(watch::Sender::new(false));
-        let knob = Knob { cut, calls: Arc::default(), fails, hit: Arc::default() };
+    /// A line with this fault; without one, nothing is lost until it is cut.
+    pub(crate) fn new(store: S, fault: Option<Fault>) -> (Self, Knob) {
+        let no = || Arc::new(watch::Sender::new(false));
+        let knob = Knob { cut: no(), calls: Arc::default(), fault, hit: no(), goes_on: no() };
         (Self { store, knob: knob.clone() }, knob)
     }
 
@@ -48,16 +60,28 @@ impl<S: Store> Line<S> {
         if *self.knob.cut.borrow() {
             return pending().await;
         }
-        let fails = self.knob.fails.filter(|(at, _)| *at == number).map(|(_, lost)| lost);
-        self.knob.hit.fetch_or(fails.is_some(), Ordering::Relaxed);
-        if fails == Some(Lost::Request) {
+        let (loses, holds) = match self.knob.fault {
+            Some(Fault::Loses(at, what)) if at == number => (Some(what), None),
+            Some(Fault::Holds(at, when)) if at == number => (None, Some(when)),
+            _ => (None, None),
+        };
+        if loses.is_some() {
+            self.knob.hit.send_replace(true);
+        }
+        if loses == Some(Lost::Request) {
             return Err(StoreError::Unknown("the request was lost".into()));
         }
+        if holds == Some(Lost::Request) {
+            self.knob.stand_still().await;
+        }
         let answer = call.await;
+        if holds == Some(Lost::Reply) {
+            self.knob.stand_still().await;
+        }
         if *self.knob.cut.borrow() {
             return pending().await;
         }
-        match fails {
+        match loses {
             Some(_) => Err(StoreError::Unknown("the answer was lost".into())),
             None => answer,
         }
@@ -75,9 +99,24 @@ impl Knob {
         self.cut.send_replace(false);
     }
 
-    /// Whether the call that was to fail has been made.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.hit.load(Ordering::Relaxed)
+    /// Whether the call that the fault is about has been made.
+    pub(crate) fn is_hit(&self) -> bool {
+        *self.hit.borrow()
+    }
+
+    /// Until it is made.
+    pub(crate) async fn until_hit(&self) {
+        let _ = self.hit.subscribe().wait_for(|hit| *hit).await;
+    }
+
+    /// The call that stands still goes on; one that has not been made will not stand still.
+    pub(crate) fn go_on(&self) {
+        self.goes_on.send_replace(true);
+    }
+
+    async fn stand_still(&self) {
+        self.hit.send_replace(true);
+        let _ = self.goes_on.subscribe().wait_for(|goes_on| *goes_on).await;
     }
 }
 
@@ -100,6 +139,9 @@ impl<S: Store> Store for Line<S> {
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
+        if self.knob.fault == Some(Fault::Deaf) {
+            pending::<()>().await;
+        }
         self.store.watch(key, known).await;
         if *self.knob.cut.borrow() {
             pending::<()>().await;

@@ -10,7 +10,8 @@ use tokio::runtime;
 use tokio::time::timeout;
 
 use crate::cases::{CASES, Stop, look};
-use crate::{Harness, NotRun, Report, Verdict};
+use crate::process::{self, again};
+use crate::{Harness, NotRun, Report, Verdict, part};
 
 /// What hangs is refuted after this time. Cases take seconds, on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -30,11 +31,38 @@ pub fn run<H: Harness>() -> Report {
 /// As [`run`].
 #[must_use]
 pub fn run_some<H: Harness>(wanted: impl Fn(&str) -> bool) -> Report {
+    looked::<H>(None, wanted)
+}
+
+/// As [`run_some`], in a test of this full name: cases that need processes of their own run the test again,
+/// which then must call [`play_part`] and nothing else.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_again<H: Harness>(test: &str, wanted: impl Fn(&str) -> bool) -> Report {
+    looked::<H>(Some(test), wanted)
+}
+
+fn looked<H: Harness>(test: Option<&str>, wanted: impl Fn(&str) -> bool) -> Report {
     let mut report = Report::new(H::NAME);
     for name in CASES.iter().filter(|name| wanted(name)) {
-        report.note(name, judge::<H>(name));
+        report.note(name, judge::<H>(name, test.map(Into::into)));
     }
     report
+}
+
+/// If a case has started this process, plays its part and answers so. [`suite!`](crate::suite) does this by
+/// itself.
+///
+/// # Panics
+/// If a runtime cannot be had, or the store does not open: the case then fails.
+#[must_use]
+pub fn play_part<H: Harness>() -> bool {
+    let Some(address) = process::part() else { return false };
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime can be had").block_on(part::play::<H>(&address));
+    true
 }
 
 /// One case, as a test: fails if the store is refuted.
@@ -42,8 +70,13 @@ pub fn run_some<H: Harness>(wanted: impl Fn(&str) -> bool) -> Report {
 /// # Panics
 /// If it is.
 #[doc(hidden)]
-pub fn test<H: Harness>(name: &'static str) {
-    let verdict = judge::<H>(name);
+pub fn test<H: Harness>(name: &'static str, module: &str) {
+    if play_part::<H>() {
+        return;
+    }
+    // A test's name has the module, and not the package.
+    let module = module.split_once("::").map(|(_, inner)| format!("{inner}::"));
+    let verdict = judge::<H>(name, Some(module.unwrap_or_default() + name));
     eprintln!("{}: {name}: {verdict}", H::NAME);
     keep::<H>(name, verdict.clone());
     assert!(!matches!(verdict, Verdict::Refuted(_)), "{verdict}");
@@ -68,11 +101,11 @@ fn keep<H: Harness>(name: &'static str, verdict: Verdict) {
 }
 
 /// In a thread, so that whatever a case panics with is a verdict and nothing of it lives on.
-fn judge<H: Harness>(name: &'static str) -> Verdict {
+fn judge<H: Harness>(name: &'static str, test: Option<String>) -> Verdict {
     let thread = thread::Builder::new().name(name.into()).spawn(move || {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
         let runtime = runtime.expect("a runtime can be had");
-        let verdict = runtime.block_on(async { timeout(LIMIT, one::<H>(name)).await });
+        let verdict = runtime.block_on(async { timeout(LIMIT, again(test, one::<H>(name))).await });
         // A store that hangs must not have the case hang.
         runtime.shutdown_background();
         verdict.unwrap_or_else(|_| Verdict::Refuted(format!("not done within {LIMIT:?}")))

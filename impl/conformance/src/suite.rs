@@ -10,11 +10,13 @@ macro_rules! __each_case {
             swap::a_swap_is_done_once,
             swap::any_bytes_under_any_key_come_back,
             swap::swaps_of_many_are_linearizable,
+            swap::swaps_of_many_processes_are_linearizable,
             versions::versions_grow_over_all_keys,
             versions::versions_grow_over_deletes,
             versions::versions_grow_over_a_reopening,
             versions::versions_grow_over_a_restart,
             versions::versions_grow_over_a_kill,
+            versions::versions_end_with_the_greatest,
             reads::a_load_sees_the_latest_swap,
             reads::a_scan_shows_every_row_that_stays,
             reads::a_prefix_is_no_pattern,
@@ -28,14 +30,19 @@ macro_rules! __each_case {
             // Whoever breaks the contract breaks these too, so that they say little about where.
             many::one_at_a_time_is_inside,
             many::processes_are_served_in_the_order_in_which_they_came,
+            many::hints_that_are_lost_hinder_nobody,
             many::a_shutdown_with_many_held_and_waiting_leaves_nothing,
             alone::tokens_grow_over_idle_names,
             alone::a_lost_call_at_any_moment_leaves_nothing,
+            alone::a_lost_call_among_others_leaves_nothing,
             alone::an_acquire_that_is_dropped_at_any_moment_leaves_nothing,
             cut::a_holder_that_crashes_is_replaced,
             cut::a_waiter_that_crashes_is_passed_over,
             cut::a_holder_that_was_cut_off_knows_before_it_is_replaced,
             cut::when_all_crash_nothing_is_left,
+            processes::processes_exclude_each_other,
+            processes::a_process_hands_over_to_another,
+            processes::a_process_that_is_killed_is_replaced,
         }
     };
 }
@@ -55,7 +62,7 @@ macro_rules! __tests {
     (($harness:ty) $($module:ident::$name:ident,)+) => {$(
         #[test]
         fn $name() {
-            $crate::test::<$harness>(stringify!($name));
+            $crate::test::<$harness>(stringify!($name), module_path!());
         }
     )+};
 }
@@ -70,7 +77,7 @@ macro_rules! __table {
         /// Whether a case looks at lockspaces over the store, rather than at the store.
         pub fn is_about_locks(case: &str) -> bool {
             let modules = [$((stringify!($name), stringify!($module))),+];
-            let of_locks = |module: &str| ["many", "alone", "cut"].contains(&module);
+            let of_locks = |module: &str| ["many", "alone", "cut", "processes"].contains(&module);
             modules.iter().any(|(name, module)| *name == case && of_locks(module))
         }
 

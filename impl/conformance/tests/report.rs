@@ -1,6 +1,7 @@
 //! The report: every case has a line, in both forms, and what was not looked at is said not to have been.
 
 use std::fs;
+use std::process::Command;
 
 use lockspace::store::{Row, Store, StoreError, Swap, Version};
 use lockspace_conformance::{CASES, Harness, NotRun, Verdict, run};
@@ -73,3 +74,40 @@ fn a_report_is_written_for_people_and_for_programs() {
         assert_eq!(json["cases"][at]["reason"], "the server | is not installed");
     }
 }
+
+/// Set in the process that keeps a report.
+const KEEPS: &str = "LOCKSPACE_CONFORMANCE_REPORT";
+
+#[test]
+fn a_suites_report_is_kept_where_somebody_wants_it_and_grows_with_each_case() {
+    if std::env::var_os(KEEPS).is_some_and(|folder| folder.to_string_lossy().contains(KEPT)) {
+        let module = module_path!();
+        lockspace_conformance::test::<Missing>(CASES[0], module);
+        lockspace_conformance::test::<Missing>(CASES[2], module);
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("{KEPT}-{}", std::process::id()));
+    let test = "a_suites_report_is_kept_where_somebody_wants_it_and_grows_with_each_case";
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(KEEPS, &folder)
+        .output()
+        .unwrap();
+    assert!(again.status.success(), "{again:?}");
+    let json = fs::read_to_string(folder.join("a-missing-store.json")).unwrap();
+    let markdown = fs::read_to_string(folder.join("a-missing-store.md")).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for (at, case) in CASES.iter().enumerate() {
+        let reason = if [0, 2].contains(&at) {
+            "the server | is not installed"
+        } else {
+            "nobody has looked"
+        };
+        assert_eq!(json["cases"][at]["reason"], reason, "{case}");
+    }
+    assert!(markdown.contains("| NOT RUN: the server \\| is not installed |"), "{markdown}");
+}
+
+/// What the folder's name begins with.
+const KEPT: &str = "lockspace-kept-report";

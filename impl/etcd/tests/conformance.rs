@@ -20,8 +20,15 @@ impl Harness for OnEtcd {
     }
 
     async fn open(&self) -> EtcdStore {
-        let address = self.server.url_by(self.line.address());
-        EtcdStore::connect(&address, "conformance").await.unwrap()
+        Self::open_at(&self.server.url_by(self.line.address())).await
+    }
+
+    fn address(&self) -> Result<String, NotOffered> {
+        Ok(self.server.url_by(self.line.address()))
+    }
+
+    async fn open_at(address: &str) -> EtcdStore {
+        EtcdStore::connect(address, "conformance").await.unwrap()
     }
 
     async fn restart(&self) -> Result<(), NotOffered> {

@@ -1,8 +1,10 @@
 //! What `lockspace-conformance` says of this store.
 
+use lockspace::store::Version;
 use lockspace_conformance::{Harness, NotOffered, NotRun};
 use lockspace_postgres::PostgresStore;
 use lockspace_servers::{Postgres, Proxy, Server};
+use tokio_postgres::NoTls;
 
 /// A server for each case, which writes each swap to its disk, and a line to it that can be cut.
 struct OnPostgres {
@@ -20,8 +22,29 @@ impl Harness for OnPostgres {
     }
 
     async fn open(&self) -> PostgresStore {
-        let address = self.server.url_by(self.line.address());
-        PostgresStore::connect(&address, "conformance").await.unwrap()
+        Self::open_at(&self.server.url_by(self.line.address())).await
+    }
+
+    fn address(&self) -> Result<String, NotOffered> {
+        Ok(self.server.url_by(self.line.address()))
+    }
+
+    async fn open_at(address: &str) -> PostgresStore {
+        PostgresStore::connect(address, "conformance").await.unwrap()
+    }
+
+    async fn advance(&self, last: Version) -> Result<(), NotOffered> {
+        // Makes the tables.
+        drop(self.open().await);
+        let (client, connection) =
+            tokio_postgres::connect(&self.server.url(), NoTls).await.unwrap();
+        let served = tokio::spawn(connection);
+        let last = i64::try_from(last.0).unwrap();
+        let set = format!("insert into lockspace.namespaces values ('conformance', {last})");
+        client.batch_execute(&set).await.unwrap();
+        drop(client);
+        served.await.unwrap().unwrap();
+        Ok(())
     }
 
     async fn restart(&self) -> Result<(), NotOffered> {

@@ -3,13 +3,18 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use lockspace::store::Store;
+use tokio::join;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::{CROWD, Looked, again, agree, load, soon, swap, version_again};
 use crate::client::Client;
+use crate::process::{Processes, Remote};
 use crate::{Harness, NotOffered, judge};
 
 pub(crate) async fn an_error_says_whether_it_was_done<H: Harness>(place: H) -> Looked {
@@ -37,13 +42,59 @@ pub(crate) async fn an_error_says_whether_it_was_done<H: Harness>(place: H) -> L
     let disturbed = soon("ten disturbances", disturbed).await;
     let _ = stop.send(true);
     let clients = soon("all clients", clients.join_all()).await;
-    disturbed?;
+    if let Err(what) = disturbed {
+        return match Processes::at(&place) {
+            Ok(processes) => a_killed_call_is_done_or_not(&place, &processes).await,
+            Err(_) => Err(what.into()),
+        };
+    }
     // What stands there at the end counts as seen.
     let mut last = Client::new(place.open().await, CROWD, seed);
     for key in ["a", "b"] {
         last.load(key).await;
     }
     let seen: Vec<_> = clients.into_iter().chain([last]).flat_map(|client| client.seen).collect();
+    agree(judge::swaps(&seen))
+}
+
+/// Where nobody can disturb a call, whoever makes it can still be killed.
+async fn a_killed_call_is_done_or_not<H: Harness>(place: &H, processes: &Processes) -> Looked {
+    const KEYS: &[&str] = &["killed/a", "killed/b"];
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut clients = JoinSet::new();
+    for lane in 0..4 {
+        let processes = processes.clone();
+        clients.spawn(async move {
+            let mut random = fastrand::Rng::with_seed(seed ^ lane);
+            let mut seen = Vec::new();
+            for life in 0..6 {
+                let process = Arc::new(processes.start());
+                let number = usize::try_from(lane * 100 + life).expect("they are few");
+                let mut client = Client::new(Remote(Arc::clone(&process)), number, seed);
+                // It has started, and is soon killed in the middle of something.
+                client.load(KEYS[0]).await;
+                let kill = async {
+                    sleep(Duration::from_micros(random.u64(..40_000))).await;
+                    process.kill();
+                };
+                let steps = async {
+                    while !process.is_gone() {
+                        client.step(KEYS).await;
+                    }
+                };
+                join!(kill, steps);
+                seen.append(&mut client.seen);
+            }
+            seen
+        });
+    }
+    let mut seen = soon("all lives", clients.join_all()).await.concat();
+    let mut last = Client::new(place.open().await, CROWD * 100, seed);
+    for key in KEYS {
+        last.load(key).await;
+    }
+    seen.append(&mut last.seen);
     agree(judge::swaps(&seen))
 }
 

@@ -6,11 +6,13 @@ mod promises;
 mod reads;
 mod swap;
 mod versions;
+mod victim;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use locks::{alone, cut, many};
+pub(crate) use locks::{LIMIT, options};
+use locks::{alone, cut, many, processes};
 use lockspace::store::{Capabilities, Store, StoreError, Swap, Version};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -61,7 +63,7 @@ async fn swap(
     new: Option<&[u8]>,
 ) -> Version {
     match soon("a swap", store.swap(key, expected, new)).await {
-        Ok(Swap::Swapped(version)) => version,
+        Ok(Swap::Swapped(version)) if version <= Version::MAX => version,
         other => panic!("a swap of {key:?} from {expected:?}, undisputed, ended with {other:?}"),
     }
 }
@@ -98,11 +100,24 @@ where
 
 /// So many clients make so many steps each, at the same time. What they have seen.
 async fn crowd<H: Harness>(place: &H, keys: &'static [&'static str], steps: usize) -> Vec<Seen> {
+    let mut stores = Vec::new();
+    for _ in 0..CROWD {
+        stores.push(place.open().await);
+    }
+    crowd_of(stores, keys, steps).await
+}
+
+/// The same, of clients that have these stores.
+async fn crowd_of(
+    stores: Vec<impl Store>,
+    keys: &'static [&'static str],
+    steps: usize,
+) -> Vec<Seen> {
     let mut clients = JoinSet::new();
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
-    for number in 0..CROWD {
-        let mut client = Client::new(place.open().await, number, seed);
+    for (number, store) in stores.into_iter().enumerate() {
+        let mut client = Client::new(store, number, seed);
         clients.spawn(async move {
             for _ in 0..steps {
                 client.step(keys).await;

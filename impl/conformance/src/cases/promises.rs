@@ -3,6 +3,7 @@
 use lockspace::store::Store;
 use tokio::join;
 
+use super::victim::Victim;
 use super::{Looked, Stop, again, claimed, soon, swap};
 use crate::Harness;
 
@@ -24,8 +25,9 @@ pub(crate) async fn hints_come<H: Harness>(place: H) -> Looked {
 pub(crate) async fn what_was_answered_survives_a_kill<H: Harness>(place: H) -> Looked {
     let store = place.open().await;
     claimed(&store, |promises| promises.durable)?;
+    let victim = Victim::of(&place).await?;
     for round in 0..3 {
-        let store = place.open().await;
+        let store = victim.open(&place).await;
         let key = |row| format!("{round}/{row}");
         for row in 0..50 {
             let version = swap(&store, &key(row), None, Some(b"row")).await;
@@ -33,7 +35,7 @@ pub(crate) async fn what_was_answered_survives_a_kill<H: Harness>(place: H) -> L
                 swap(&store, &key(row), Some(version), None).await;
             }
         }
-        soon("a kill", place.kill()).await?;
+        victim.kill(&place, &store).await;
         let store = place.open().await;
         let prefix = format!("{round}/");
         let rows = again("a scan", || store.scan(&prefix)).await;

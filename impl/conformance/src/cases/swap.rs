@@ -1,6 +1,9 @@
 //! Point 1 of the contract: what a swap does, alone and among many.
 
-use super::{Looked, agree, conflict, crowd, load, swap};
+use std::sync::Arc;
+
+use super::{Looked, agree, conflict, crowd, crowd_of, load, swap};
+use crate::process::{Processes, Remote};
 use crate::{Harness, judge};
 
 pub(crate) async fn a_swap_does_what_it_says<H: Harness>(place: H) -> Looked {
@@ -64,4 +67,12 @@ pub(crate) async fn any_bytes_under_any_key_come_back<H: Harness>(place: H) -> L
 
 pub(crate) async fn swaps_of_many_are_linearizable<H: Harness>(place: H) -> Looked {
     agree(judge::swaps(&crowd(&place, &["a", "b"], 60).await))
+}
+
+/// Processes share nothing but the store, not even a lock of its author's.
+pub(crate) async fn swaps_of_many_processes_are_linearizable<H: Harness>(place: H) -> Looked {
+    let processes = Processes::at(&place)?;
+    let stores = (0..4).map(|_| Remote(Arc::new(processes.start()))).collect();
+    let seen = crowd_of(stores, &["a", "b"], 60).await;
+    agree(judge::swaps(&seen).and_then(|()| judge::versions(&seen)))
 }

@@ -30,9 +30,13 @@ pub(crate) enum Flaw {
     NamespacesAreShared,
     DroppedCallsKeepTheirPlace,
     HintsAreClaimed,
+    LoadsAreKeptUntilAHint,
+    VersionsWrap,
+    VersionsGoOnBeyondTheGreatest,
 }
 
 type Rows = BTreeMap<String, (Version, Vec<u8>)>;
+type Loaded = Option<(Version, Vec<u8>)>;
 
 #[derive(Default)]
 struct Server {
@@ -54,6 +58,8 @@ pub(crate) struct Shelf {
     changed: Arc<Notify>,
     /// Calls of one connection that can be under way at once.
     places: Semaphore,
+    /// What was loaded over this connection, until a hint comes.
+    kept: Mutex<BTreeMap<String, Loaded>>,
 }
 
 /// At what point a call's connection fails.
@@ -124,6 +130,10 @@ impl Shelf {
         let version = match (self.flaw, early) {
             (_, Some(drawn)) => drawn,
             (Flaw::VersionsRestartWithTheRow, _) => expected.map_or(0, |version| version.0) + 1,
+            (Flaw::VersionsWrap, _) if server.last >= Version::MAX.0 => {
+                server.last = 1;
+                1
+            }
             _ => {
                 server.last += 1;
                 server.last
@@ -156,10 +166,15 @@ impl Server {
 }
 
 impl Store for Shelf {
-    async fn load(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+    async fn load(&self, key: &str) -> Result<Loaded, StoreError> {
         self.travel().await;
         if self.fails() {
             return Err(StoreError::NotDone("cut off".into()));
+        }
+        if self.flaw == Flaw::LoadsAreKeptUntilAHint {
+            let mut kept = self.kept.lock().unwrap();
+            let now = || self.server().rows.get(key).cloned();
+            return Ok(kept.entry(key.into()).or_insert_with(now).clone());
         }
         let server = self.server();
         let stale = self.flaw == Flaw::LoadsAreStale && !server.swaps.is_multiple_of(5);
@@ -178,6 +193,12 @@ impl Store for Shelf {
         if fails == Fails::Before {
             return Err(StoreError::NotDone("cut off".into()));
         }
+        let goes_on =
+            [Flaw::VersionsWrap, Flaw::VersionsGoOnBeyondTheGreatest].contains(&self.flaw);
+        if self.server().last >= Version::MAX.0 && !goes_on {
+            return Err(StoreError::NotDone("there are no more versions".into()));
+        }
+        self.kept.lock().unwrap().remove(key);
         let swap = self.apply(key, expected, new).await;
         match (fails, self.flaw) {
             (Fails::After, Flaw::LostRepliesAreRetried) => Ok(self.apply(key, expected, new).await),
@@ -221,6 +242,7 @@ impl Store for Shelf {
                 return;
             }
             changed.await;
+            self.kept.lock().unwrap().remove(key);
         }
     }
 
@@ -268,6 +290,7 @@ impl<F: Has> Harness for Place<F> {
             server: Arc::clone(&self.server),
             changed: Arc::clone(&self.changed),
             places: Semaphore::new(16),
+            kept: Mutex::default(),
         }
     }
 
@@ -282,6 +305,11 @@ impl<F: Has> Harness for Place<F> {
             Flaw::KillLosesTheCounter => server.last = 0,
             _ => {}
         }
+        Ok(())
+    }
+
+    async fn advance(&self, last: Version) -> Result<(), NotOffered> {
+        self.server.lock().unwrap().last = last.0;
         Ok(())
     }
 

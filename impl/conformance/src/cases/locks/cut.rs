@@ -10,7 +10,7 @@ use super::{LIMIT, NAME, TTL, behind_a_line, hold, nothing_is_left, process, unt
 use crate::Harness;
 
 /// Beyond the protocol's bound of two ttls: what a busy machine may add.
-const SLACK: u32 = 4;
+pub(super) const SLACK: u32 = 4;
 
 pub(crate) async fn a_holder_that_crashes_is_replaced<H: Harness>(place: H) -> Looked {
     let (space, line) = behind_a_line(&place, None).await;

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockspace::store::record::Record;
 use lockspace::store::{Key, Options, Row, Store};
 use tokio::task::JoinSet;
 
 use super::super::Looked;
-use super::{LIMIT, NAME, hold, nothing_is_left, opened, process, until, until_queued};
+use super::{
+    LIMIT, NAME, TTL, behind_a_line, hold, nothing_is_left, opened, process, until, until_queued,
+};
 use crate::Harness;
+use crate::line::Fault;
 
 pub(crate) async fn one_at_a_time_is_inside<H: Harness>(place: H) -> Looked {
     let (inside, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
@@ -67,6 +70,28 @@ pub(crate) async fn processes_are_served_in_the_order_in_which_they_came<H: Harn
     users.join_all().await;
     assert_eq!(*served.lock().expect("nobody panics with it"), [0, 1, 2]);
     nothing_is_left(&place, &spaces.iter().map(|space| &**space).collect::<Vec<_>>()).await;
+    Ok(())
+}
+
+/// A hint is never a proof, and a store may claim none: whoever waits gets on without.
+pub(crate) async fn hints_that_are_lost_hinder_nobody<H: Harness>(place: H) -> Looked {
+    let store = place.open().await;
+    let (here, _) = behind_a_line(&place, Some(Fault::Deaf)).await;
+    let (there, _) = behind_a_line(&place, Some(Fault::Deaf)).await;
+    let mut guard = hold(&here).await;
+    for turn in 0..6 {
+        let waiting = Arc::clone(if turn % 2 == 0 { &there } else { &here });
+        let waiting = tokio::spawn(async move { hold(&waiting).await });
+        until_queued(&store, 1).await;
+        let (last, released) = (guard.fencing_token(), Instant::now());
+        guard.release().expect("it is held");
+        guard = waiting.await.expect("it is granted");
+        assert!(last < guard.fencing_token(), "{} after {last}", guard.fencing_token());
+        // Whoever looks again every 100 ms needs no takeover to get on.
+        assert!(released.elapsed() < TTL, "it took {:?}", released.elapsed());
+    }
+    drop(guard);
+    nothing_is_left(&place, &[&here, &there]).await;
     Ok(())
 }
 

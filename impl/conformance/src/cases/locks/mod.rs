@@ -1,11 +1,12 @@
 //! What users see: lockspaces that are opened over the store, as several processes would.
 //!
 //! A process that crashes, or stands still, is one whose line to the store is cut: nobody else can tell
-//! the difference.
+//! the difference. Where the harness lets them be started, there are real ones, too, in [`processes`].
 
 pub(crate) mod alone;
 pub(crate) mod cut;
 pub(crate) mod many;
+pub(crate) mod processes;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,17 +17,18 @@ use lockspace::{Guard, LockSpace};
 use tokio::time::{sleep, timeout};
 
 use crate::Harness;
-use crate::line::{Knob, Line, Lost};
+use crate::line::{Fault, Knob, Line};
 
 /// Short, so that a takeover is waited for; long enough for the disk of a busy machine.
 const TTL: Duration = Duration::from_secs(2);
 
 /// What must happen within some ttls must have happened after this time.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 const NAME: &str = "invoice/42";
 
-fn options() -> Options {
+/// Those of all lockspaces here, unless a case says otherwise.
+pub(crate) fn options() -> Options {
     let look = Duration::from_millis(100);
     Options::new().ttl(TTL).look_every(look).sweep_every(TTL / 4)
 }
@@ -37,11 +39,8 @@ async fn process<H: Harness>(place: &H) -> Arc<LockSpace> {
 }
 
 /// The same, and the knob by which its line is cut.
-async fn behind_a_line<H: Harness>(
-    place: &H,
-    fails: Option<(usize, Lost)>,
-) -> (Arc<LockSpace>, Knob) {
-    let (line, knob) = Line::new(place.open().await, fails);
+async fn behind_a_line<H: Harness>(place: &H, fault: Option<Fault>) -> (Arc<LockSpace>, Knob) {
+    let (line, knob) = Line::new(place.open().await, fault);
     (opened(line, options()).await, knob)
 }
 
