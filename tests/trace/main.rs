@@ -1,5 +1,6 @@
-//! Histories of the real lockspace under real concurrency, judged by the specification; kept histories
-//! whose verdict must not change; and corrupted histories, which must not pass.
+//! Histories of the real lockspace under real concurrency, judged by the specification, and corrupted
+//! histories, which must not pass. In `fixtures` are kept histories, whose verdicts are the judges' own
+//! test (`impl/history/tests/kept`).
 //!
 //! Every run prints its seed. `LOCKSPACE_SEED=<seed>` runs the same choices again (the threads interleave
 //! as they like all the same: it is the recorded history that is evidence, and a rejected one is kept in
@@ -7,6 +8,4 @@
 
 mod busy;
 mod corrupt;
-mod fixtures;
 mod runs;
-mod verdicts;

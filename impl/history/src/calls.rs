@@ -228,18 +228,17 @@ impl Layout {
     fn returned(&mut self, index: usize, id: CallId, answer: Return) -> Result<u32, Finding> {
         let row = self.by_id[&id];
         let call = self.calls.row(row);
-        let (request, kind) = (call.request, call.kind);
+        let request = call.request;
         if call.returned.is_some() || (call.hold.cancel.is_some() && answer != Return::Unknown) {
             return Err(self.finding(index, "S4", row, "is answered twice"));
         }
         self.calls.rows[row as usize].returned = Some((index, answer));
         match answer {
             Return::Done(Done::Granted(Some(token))) => self.granted(index, row, token)?,
-            Return::Done(Done::Released(_)) if kind == Kind::Release => {
-                self.released(index, request, row)?;
-            }
+            // A forced release is about no request: what is noted of its own row, nobody asks for.
+            Return::Done(Done::Released(_)) => self.released(index, request, row)?,
             Return::NotDone(NotDone::Lost(why)) => self.lost(index, request, why)?,
-            Return::NotDone(NotDone::NotHeld) if kind != Kind::ForceRelease => {
+            Return::NotDone(NotDone::NotHeld) => {
                 self.calls.rows[request as usize].hold.not_held.get_or_insert(index);
             }
             Return::NotDone(NotDone::Refused(Refusal::ShuttingDown))

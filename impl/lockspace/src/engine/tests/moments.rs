@@ -10,7 +10,8 @@ use lockspace_spec::{FencingToken, Phase};
 
 use crate::Loss;
 
-use crate::engine::common::Stage;
+use crate::clock::{Tick, clamp};
+use crate::engine::common::{Common, Stage};
 use crate::engine::entries::KEEP;
 use crate::engine::timers::Target;
 use crate::engine::{
@@ -74,6 +75,27 @@ fn nobody_holds_anything_from_the_moment_when_the_grace_ends() {
     engine.tell_all_shards(&mut effects);
     assert!(!engine.is_held(hold));
     assert!(matches!(engine.release(hold, &mut effects), Released::Lost(_, Loss::Shutdown)));
+}
+
+#[test]
+fn end_of_the_grace_is_brought_forward_and_never_moved_back() {
+    let engine = engine();
+    let hold = take(&engine);
+    engine.enter(Stage::Draining, &mut Effects::default());
+    let [sooner, then, later] = [1, 2, 3].map(|hours| clamp(Duration::from_secs(hours * 3600)));
+    let [sooner, then, later] = [sooner, then, later].map(|ns| engine.common.clock.after(ns));
+    let limit = |end| {
+        let Common { drain, timers, .. } = &engine.common;
+        drain.lock().limit(end, timers, &mut Effects::default());
+        let armed: Vec<(Tick, Target)> = timers.lock().iter().collect();
+        armed
+    };
+    for (end, expected) in [(then, then), (then, then), (later, then), (sooner, sooner)] {
+        assert_eq!(limit(end), [(expected, Target::Grace)]);
+    }
+    engine.enter(Stage::Revoked, &mut Effects::default());
+    assert_eq!(limit(sooner), [], "it has ended");
+    let _ = engine.release(hold, &mut Effects::default());
 }
 
 #[test]

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lockspace_history::{Budget, History, Rejection, Verdict, judge};
 
+use crate::folder;
+
 pub(crate) fn histories(which: &str) -> BTreeMap<String, History> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("trace/fixtures").join(which);
-    let files = fs::read_dir(folder).expect("the fixtures are there");
+    let files = fs::read_dir(folder().join(which)).expect("the fixtures are there");
     let read = |path: PathBuf| {
         let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
         let text = fs::read(&path).expect("a fixture can be read");

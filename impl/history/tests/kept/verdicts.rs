@@ -2,7 +2,6 @@
 //! `fixtures/verdicts.txt`. A judge that begins to see less, more, or something else shows here.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use lockspace_history::{
     Budget, Done, Event, History, NotDone, Return, Verdict, What, judge, judge_by_witness,
@@ -10,6 +9,7 @@ use lockspace_history::{
 use lockspace_spec::{FencingToken, Loss, Refusal};
 
 use crate::fixtures::histories;
+use crate::folder;
 
 /// Answers that are given instead of the true one.
 const ANSWERS: [(&str, Return); 12] = [
@@ -128,8 +128,9 @@ fn describe(name: &str, history: &History) -> String {
 
 #[test]
 fn what_is_said_of_kept_histories_and_of_every_small_change_to_them_is_what_is_kept() {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("trace/fixtures/verdicts.txt");
-    let kept = std::fs::read_to_string(kept).unwrap_or_default().replace("\r\n", "\n");
+    let kept = std::fs::read_to_string(folder().join("verdicts.txt"))
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
     let all = ["accepted", "rejected"].map(histories).into_iter().flatten();
     let found: Vec<String> = all.map(|(name, history)| describe(&name, &history)).collect();
     let found = found.join("\n");
