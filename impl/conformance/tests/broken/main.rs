@@ -112,9 +112,9 @@ fn refutes(report: &Report, by: &str, words: &str) {
 
 flaws_of_locks! {
     tokens_that_restart_are_found:
-        VersionsRestartWithTheRow by tokens_grow_over_idle_names, "granted after";
+        VersionsRestartWithTheRow by tokens_grow_over_idle_names, "it has gone back";
     tokens_that_restart_are_found_after_a_lost_call:
-        VersionsRestartWithTheRow by a_lost_call_at_any_moment_leaves_nothing, "granted after";
+        VersionsRestartWithTheRow by a_lost_call_at_any_moment_leaves_nothing, "it has gone back";
     tokens_that_restart_are_found_after_a_lost_call_among_others:
         VersionsRestartWithTheRow by a_lost_call_among_others_leaves_nothing, "";
     tokens_that_restart_are_found_after_a_dropped_acquire:
