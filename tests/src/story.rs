@@ -51,9 +51,8 @@ impl fmt::Display for Told<&Move> {
                     Some(wait) => write!(f, ", to wait at most {wait} ms")?,
                     None => {}
                 }
-                match lease {
-                    Some(lease) => write!(f, ", with a lease of {lease} ms")?,
-                    None => {}
+                if let Some(lease) = lease {
+                    write!(f, ", with a lease of {lease} ms")?;
                 }
                 owner.map_or(Ok(()), |owner| write!(f, ", for owner {}", owner.0))
             }

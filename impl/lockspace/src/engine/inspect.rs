@@ -276,9 +276,9 @@ impl Engine {
             let mut recounted = WaitFor::default();
             shards.iter().for_each(|shard| shard.recount_owners(&self.common, &mut recounted));
             let stray = graph.beyond(&recounted).into_iter();
-            audit.faults.extend(stray.map(|what| Fault::OwnerStray(what)));
+            audit.faults.extend(stray.map(Fault::OwnerStray));
             let missing = recounted.beyond(&graph).into_iter();
-            audit.faults.extend(missing.map(|what| Fault::OwnerMissing(what)));
+            audit.faults.extend(missing.map(Fault::OwnerMissing));
         }
         needed.extend(drain.grace_end().map(|end| (end, Target::Grace)));
         audit.watching += drain.watching();
