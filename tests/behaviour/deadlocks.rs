@@ -130,7 +130,8 @@ async fn who_would_close_a_cycle_of_two_is_told_the_cycle() {
     let error = space.acquire("a").owner(2).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        r#""a" is not granted: nobody would go on, since owner 2 waits for "a" of owner 1 (ann's), owner 1 (ann's) waits for "b" of owner 2"#
+        "\"a\" is not granted: nobody would go on, since owner 2 waits for \"a\" of owner 1 (ann's), \
+         owner 1 (ann's) waits for \"b\" of owner 2"
     );
     assert_eq!(error.refusal(), None);
     assert_eq!(cycle(error), [(Some(2), "a".into()), (Some(1), "b".into())]);

@@ -120,9 +120,10 @@ impl<'s, 'n> Acquire<'s, 'n> {
         self
     }
 
-    /// Says whose the request is, where [deadlocks are looked for](crate::Builder::detect_deadlocks); elsewhere
-    /// it changes nothing. An owner does one thing after the other, in whatever tasks and threads: a job, a
-    /// session of a user, a saga. Without it the owner is the task, or the thread where there is none.
+    /// Says whose the request is, where [deadlocks](crate::Builder::detect_deadlocks) are looked for;
+    /// elsewhere it changes nothing. An owner does one thing after the other, in whatever tasks and
+    /// threads: a job, a session of a user, a saga. Without it the owner is the task, or the thread where
+    /// there is none.
     pub fn owner(mut self, id: u64) -> Self {
         self.owner = Some(id);
         self

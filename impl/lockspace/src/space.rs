@@ -555,7 +555,8 @@ impl Builder {
     /// let refused = space.acquire("a").owner(2).await.unwrap_err();
     /// assert_eq!(
     ///     refused.to_string(),
-    ///     r#""a" is not granted: nobody would go on, since owner 2 waits for "a" of owner 1, owner 1 waits for "b" of owner 2"#
+    ///     "\"a\" is not granted: nobody would go on, since owner 2 waits for \"a\" of owner 1, \
+    ///      owner 1 waits for \"b\" of owner 2"
     /// );
     /// drop(ben);
     /// waits.await.unwrap().unwrap();

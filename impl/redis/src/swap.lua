@@ -10,8 +10,6 @@ if marker then
     local word, count = string.match(marker, '^(%S+) (%d+)$')
     if word ~= format then return redis.error_reply('LOCKSPACE the key is of another format') end
     last = tonumber(count)
-    -- Numbers are doubles here, and beyond this one they are not counted one by one: no version would be new.
-    if last >= 9007199254740991 then return redis.error_reply('LOCKSPACE there are no more versions') end
 elseif redis.call('EXISTS', namespace) == 1 then
     return redis.error_reply('LOCKSPACE the key belongs to something else')
 end

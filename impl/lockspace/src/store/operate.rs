@@ -240,8 +240,8 @@ impl LockSpace {
     /// the store that the lockspace is over. A holder here is told at once, one elsewhere when it next
     /// looks. Each call takes at most [`call_timeout`](super::Options::call_timeout).
     ///
-    /// For operators, as [`force_release`](Self::force_release), which reaches this process only. Recorders of
-    /// this lockspace are told of the order.
+    /// For operators, as [`force_release`](Self::force_release), which reaches this process only. Recorders
+    /// of this lockspace are told of the order.
     ///
     /// # Guarantees
     /// As [`force_release`](force_release()).
