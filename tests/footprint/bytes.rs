@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use lockspace::{Acquire, AcquireError, AcquireFuture, Guard, LockSpace};
@@ -56,6 +57,42 @@ fn a_waiter_with_a_wait_timeout_takes_few_bytes() {
     let (full, doubled) = waiter(|space| space.acquire(NAME).wait_timeout(HOUR));
     assert!(full <= 128, "{full} bytes");
     assert!(doubled <= 192, "{doubled} bytes");
+}
+
+/// Whatever the order they are armed in: a set that is filled from one side leaves its nodes half empty.
+#[test]
+fn an_armed_lease_takes_few_bytes() {
+    const MOST: usize = 40_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let names: Vec<String> = (0..MOST).map(|number| format!("invoice/{number:08}")).collect();
+    let held = |lease: &dyn Fn(usize) -> Option<Duration>| {
+        let space = LockSpace::builder().shards(1).build();
+        let mut guards = Vec::with_capacity(MOST);
+        taken(|| {
+            for (index, name) in names.iter().enumerate() {
+                let request = space.acquire(name);
+                let request = match lease(index) {
+                    Some(lease) => request.lease(lease),
+                    None => request,
+                };
+                guards.push(request.try_now().unwrap());
+            }
+        })
+    };
+    let without = held(&|_| None);
+    let second = Duration::from_secs(1);
+    let mut shuffled: Vec<u32> = (0..MOST as u32).collect();
+    fastrand::Rng::with_seed(5).shuffle(&mut shuffled);
+    for (order, lease) in [
+        ("the same for all", &(|_| Some(HOUR)) as &dyn Fn(usize) -> Option<Duration>),
+        ("each longer", &|index| Some(HOUR + second * index as u32)),
+        ("each shorter", &|index| Some(100 * HOUR - second * index as u32)),
+        ("in random order", &|index| Some(HOUR + second * shuffled[index])),
+    ] {
+        let each = (held(lease) - without) as f64 / MOST as f64;
+        assert!(each <= 64.0, "{order}: {each:.1} bytes for each lease");
+    }
 }
 
 /// What is allocated for a waiter, besides its future.
