@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use lockspace::{Acquire, AcquireError, AcquireFuture, Guard, LockSpace};
@@ -56,6 +57,51 @@ fn a_waiter_with_a_wait_timeout_takes_few_bytes() {
     let (full, doubled) = waiter(|space| space.acquire(NAME).wait_timeout(HOUR));
     assert!(full <= 128, "{full} bytes");
     assert!(doubled <= 192, "{doubled} bytes");
+}
+
+/// In whatever order they end, and also when most have been released: a set that is filled from one side, or
+/// thinned out, keeps its nodes half empty.
+#[test]
+fn an_armed_lease_takes_few_bytes() {
+    const MOST: u32 = 40_000;
+    let mut shuffled: Vec<u32> = (0..MOST).collect();
+    fastrand::Rng::with_seed(5).shuffle(&mut shuffled);
+    let second = Duration::from_secs(1);
+    let ends: [(&str, &dyn Fn(u32) -> Duration); 4] = [
+        ("the same for all", &|_| HOUR),
+        ("each longer", &|number| HOUR + second * number),
+        ("each shorter", &|number| HOUR + second * (MOST - number)),
+        ("in random order", &|number| HOUR + second * shuffled[number as usize]),
+    ];
+    for (released, bound) in [(0, 64.0), (50, 64.0), (90, 68.0)] {
+        let (without, held) = leased(MOST, released, |_| None);
+        for (order, end) in ends {
+            let (with, _) = leased(MOST, released, |number| Some(end(number)));
+            let each = (with - without) as f64 / f64::from(held);
+            assert!(each <= bound, "{order}, {released}% released: {each:.1} bytes");
+        }
+    }
+}
+
+/// Bytes that so many holds take when some of them have been released again, and how many are left.
+fn leased(most: u32, percent: u32, lease: impl Fn(u32) -> Option<Duration>) -> (usize, u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let names: Vec<String> = (0..most).map(|number| format!("invoice/{number:08}")).collect();
+    let (space, mut rng) = (LockSpace::builder().shards(1).build(), fastrand::Rng::with_seed(7));
+    let mut guards = Vec::with_capacity(names.len());
+    let bytes = taken(|| {
+        for (number, name) in (0..).zip(&names) {
+            let request = space.acquire(name);
+            let request = match lease(number) {
+                Some(lease) => request.lease(lease),
+                None => request,
+            };
+            guards.push(request.try_now().unwrap());
+        }
+        guards.retain(|_| rng.u32(0..100) >= percent);
+    });
+    (bytes, guards.len() as u32)
 }
 
 /// What is allocated for a waiter, besides its future.

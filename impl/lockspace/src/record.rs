@@ -110,8 +110,9 @@ impl Tape {
         }
     }
 
-    /// An acquire is about to begin.
-    #[inline]
+    /// An acquire is about to begin. Always inlined: with traces there is more to say, and a call for that is
+    /// paid by those who have none.
+    #[inline(always)]
     pub(crate) fn asked<'a>(
         &self,
         call: impl FnOnce() -> Call,

@@ -11,17 +11,26 @@ use lockspace_spec::{FencingToken, Lease, Loss, Wait};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::observe::Metrics;
-use crate::store::{Memory, Options};
-use crate::{AcquireFuture, LockSpace, Recorder};
+use crate::store::{Memory, Options, Store};
+use crate::{AcquireError, AcquireFuture, Builder, LockSpace, Recorder, SessionEnd};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A lockspace that is measured, in a runtime whose time is paused, and what its metrics say in the end.
 fn page(metrics: impl FnOnce() -> Metrics, work: impl AsyncFnOnce(LockSpace, &Metrics)) -> Page {
+    page_with(LockSpace::builder(), metrics, work)
+}
+
+/// The same of a lockspace with settings of its own.
+fn page_with(
+    builder: Builder,
+    metrics: impl FnOnce() -> Metrics,
+    work: impl AsyncFnOnce(LockSpace, &Metrics),
+) -> Page {
     let exporter = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&exporter, || {
         let metrics = Arc::new(metrics());
-        let space = LockSpace::builder().recorder(metrics.clone()).build();
+        let space = builder.recorder(metrics.clone()).build();
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_time().start_paused(true).build().unwrap();
         runtime.block_on(work(space, &metrics));
@@ -95,6 +104,40 @@ fn acquires_waits_refusals_and_cancels_are_counted_once_each() {
     assert_eq!(page.value(&["lockspace_wait_seconds_count", "outcome=\"cancelled\""]), 1.0);
     assert_eq!(page.value(&["lockspace_hold_seconds_count"]), 2.0);
     assert_eq!(page.value(&["lockspace_handoff_seconds_count"]), 1.0);
+}
+
+#[test]
+fn one_name_too_many_and_one_waiter_too_many_are_at_capacity() {
+    let limited = LockSpace::builder().max_names(1).max_waiters_per_name(1);
+    let page = page_with(limited, billing, async |space, _| {
+        let at_capacity = |error| assert!(matches!(error, AcquireError::AtCapacity { .. }));
+        let guard = space.try_acquire("a").unwrap();
+        at_capacity(space.try_acquire("b").unwrap_err());
+        let waiter = waits(space.acquire("a"));
+        at_capacity(space.acquire("a").await.unwrap_err());
+        drop((waiter, guard));
+    });
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"at_capacity\""]), 2.0);
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"busy\""]), 0.0);
+    // Whoever is turned away has not queued.
+    assert_eq!(page.value(&["lockspace_contended_total"]), 1.0);
+}
+
+#[test]
+fn a_request_that_would_wait_for_itself_or_close_a_cycle_is_ruled_out() {
+    let looking = LockSpace::builder().detect_deadlocks(true);
+    let page = page_with(looking, billing, async |space, _| {
+        let ann = space.acquire("a").owner(1).await.unwrap();
+        let ben = space.acquire("b").owner(2).await.unwrap();
+        let itself = space.acquire("a").owner(1).await.unwrap_err();
+        assert!(matches!(itself, AcquireError::SelfWait { .. }), "{itself}");
+        let waiter = waits(space.acquire("b").owner(1));
+        let cycle = space.acquire("a").owner(2).await.unwrap_err();
+        assert!(matches!(cycle, AcquireError::Deadlock(_)), "{cycle}");
+        drop((waiter, ann, ben));
+    });
+    assert_eq!(page.value(&["lockspace_refused_total", "reason=\"ruled_out\""]), 2.0);
+    assert_eq!(page.value(&["lockspace_contended_total"]), 1.0);
 }
 
 #[test]
@@ -218,6 +261,28 @@ fn what_users_of_a_store_are_told_is_counted_as_they_are_told_it() {
     assert_eq!(page.value(&["lockspace_refused_total", "reason=\"timed_out\""]), 1.0);
     assert_eq!(page.value(&["lockspace_contended_total"]), 3.0);
     assert_eq!(page.value(&["lockspace_lost_total", "reason=\"forced\""]), 1.0);
+}
+
+/// It comes from outside, as what an operator does, but no operator did it.
+#[test]
+fn over_a_store_the_end_of_the_session_is_a_forced_loss_and_no_forced_release() {
+    let page = page(billing, async |_, _| {
+        let store = Memory::new();
+        let measured = Arc::new(billing());
+        let builder = LockSpace::builder().recorder(measured.clone());
+        let space = builder.open(store.clone(), Options::new()).await.unwrap();
+        let guard = space.acquire("a").await.unwrap();
+        for row in store.scan("").await.unwrap() {
+            store.swap(&row.key, Some(row.version), None).await.unwrap();
+        }
+        assert_eq!(guard.lost().await.reason, crate::Loss::Session(SessionEnd::Removed));
+        assert_eq!(guard.release().unwrap_err().reason, crate::Loss::Session(SessionEnd::Removed));
+        assert_eq!(measured.remembered(), (0, 0), "calls and queues that nothing is left of");
+    });
+    assert_eq!(page.value(&["lockspace_lost_total", "reason=\"forced\""]), 1.0);
+    assert_eq!(page.value(&["lockspace_lost_total", "reason=\"lease_elapsed\""]), 0.0);
+    assert_eq!(page.value(&["lockspace_forced_total"]), 0.0);
+    assert_eq!(page.value(&["lockspace_hold_seconds_count"]), 0.0);
 }
 
 #[test]

@@ -19,17 +19,26 @@ use valgrind::{Cost, cost};
 const HELP: &str = "\
 Counts instructions and system calls of the hot paths, under valgrind.
 
-usage: instructions [--pin | --peers]
+usage: instructions [--pin | --growth | --peers]
 
   --pin    writes what was counted to instructions.toml, instead of comparing
-  --peers  prints a table of what one awaited pair costs each peer";
+  --growth prints a table of what a hand-over and a cancel cost in queues of three lengths
+  --peers  prints a table of what one awaited pair costs each peer
+
+With the feature `observe` metrics and traces are compiled into lockspace, and unused. Then everything is
+set beside its pin, which is of a lockspace without them, and may cost 5% more; and nothing is pinned.";
+
+/// Whether lockspace is as it is pinned.
+const AS_PINNED: bool = !cfg!(feature = "observe");
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
-        [] => compare(),
-        ["--pin"] => pin(),
+        [] if AS_PINNED => compare(),
+        [] => beside_the_pins(),
+        ["--pin"] if AS_PINNED => pin(),
+        ["--growth"] => costs(&paths::GROWTH, |_| String::new()).map(|_| true),
         ["--peers"] => peers(),
         // What this program does under valgrind.
         ["--repeat", path, times] => repeat(path, times),
@@ -51,7 +60,7 @@ fn main() -> ExitCode {
 
 fn repeat(path: &str, times: &str) -> io::Result<bool> {
     let peers = paths::peers();
-    let mut all = PATHS.iter().chain([&paths::TWICE]).chain(&peers);
+    let mut all = PATHS.iter().chain([&paths::TWICE]).chain(&paths::GROWTH).chain(&peers);
     let known = all.find(|known| known.name == path).ok_or(io::Error::other("no such path"))?;
     known.repeat(times.parse().map_err(io::Error::other)?);
     Ok(true)
@@ -76,6 +85,27 @@ fn compare() -> io::Result<bool> {
     }
     complaints.iter().for_each(|complaint| println!("\n{complaint}"));
     Ok(complaints.is_empty())
+}
+
+/// Whether users who could watch lockspace, and do not, pay at most what they may. Prints everything beside
+/// its pin, as a table.
+fn beside_the_pins() -> io::Result<bool> {
+    const PERCENT_AT_MOST: f64 = 5.0;
+    let pins = Pins::read()?;
+    let costs = costs(&PATHS, |_| String::new())?;
+    println!("\n| path | with metrics and traces, unused | pinned without | more |");
+    println!("|---|---:|---:|---:|");
+    let mut cheap = true;
+    for (name, Cost { instructions, .. }) in costs {
+        let pinned = pins.instructions(name).ok_or(io::Error::other("a path without a pin"))?;
+        let more = (instructions as f64 / pinned as f64 - 1.0) * 100.0;
+        println!("| {name} | {instructions} | {pinned} | {more:+.1}% |");
+        cheap &= more <= PERCENT_AT_MOST;
+    }
+    if !cheap {
+        println!("\nAt most {PERCENT_AT_MOST}% more are allowed.");
+    }
+    Ok(cheap)
 }
 
 /// That counting counts: what is done twice must cost twice as much.

@@ -1,11 +1,12 @@
 //! The hot paths: what is done, so many times over.
 
+use std::collections::VecDeque;
 use std::hint::black_box;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use lockspace::{Acquire, Builder, Guard, LockSpace};
+use lockspace::{Acquire, AcquireFuture, Builder, Guard, LockSpace};
 use lockspace_peers::peers::{
     AsyncNamedLocker, DashMapCleaned, DashMapLeaky, FloorOneLine, FloorPair, KeyMutex, KeyedLock,
     Lockable, MokaIdle, OneTokioMutex, ShardedAsyncLock, Striped,
@@ -36,12 +37,13 @@ const fn path(name: &'static str, go: fn(u64)) -> Path {
 }
 
 /// Those of lockspace, which are pinned.
-pub(crate) const PATHS: [Path; 10] = [
+pub(crate) const PATHS: [Path; 11] = [
     path("awaited", awaited),
     path("blocking", blocking),
     path("try", try_now),
     path("awaited-with-wait-timeout", awaited_in_time),
     path("awaited-with-lease", leased),
+    path("awaited-with-deadlock-detection", owned),
     path("handed-over", |times| handed_over(times, None)),
     path("handed-over-with-wait-timeout", |times| handed_over(times, Some(MINUTE))),
     path("cancelled", |times| cancelled(times, None)),
@@ -51,6 +53,16 @@ pub(crate) const PATHS: [Path; 10] = [
 
 /// The first of them, twice.
 pub(crate) const TWICE: Path = path("awaited-twice", |times| awaited(2 * times));
+
+/// What joins, leaves or moves up in a queue, at three lengths of the queue.
+pub(crate) const GROWTH: [Path; 6] = [
+    path("handed-over, 10 wait behind", |times| handed_over_of(times, 10)),
+    path("handed-over, 1,000 wait behind", |times| handed_over_of(times, 1_000)),
+    path("handed-over, 100,000 wait behind", |times| handed_over_of(times, 100_000)),
+    path("cancelled, 10 wait around", |times| cancelled_among(times, 10)),
+    path("cancelled, 1,000 wait around", |times| cancelled_among(times, 1_000)),
+    path("cancelled, 100,000 wait around", |times| cancelled_among(times, 100_000)),
+];
 
 /// One awaited pair of every peer.
 pub(crate) fn peers() -> Vec<Path> {
@@ -160,6 +172,12 @@ fn leased(times: u64) {
     pairs(times, || space.acquire(name).lease(MINUTE));
 }
 
+/// Deadlocks are looked for, and an owner is named: so nobody asks which task it is.
+fn owned(times: u64) {
+    let (space, name) = (space().detect_deadlocks(true).build(), name());
+    pairs(times, || space.acquire(name).owner(1));
+}
+
 /// One waits, the other releases, the first sees that it holds the name.
 fn handed_over(times: u64, limit: Option<Duration>) {
     let runtime = runtime(0);
@@ -185,6 +203,47 @@ fn cancelled(times: u64, limit: Option<Duration>) {
     for _ in 0..times {
         let waiter = pin!(request(&space, name, limit).into_future());
         assert!(poll_once(waiter).is_pending());
+    }
+}
+
+/// So many requests, all of which wait.
+fn queue<'s>(space: &'s LockSpace, name: &'static str, length: usize) -> VecDeque<Waiter<'s>> {
+    let waiter = |_| {
+        let mut waiter = Box::pin(space.acquire(name).into_future());
+        assert!(poll_once(waiter.as_mut()).is_pending());
+        waiter
+    };
+    (0..length).map(waiter).collect()
+}
+
+type Waiter<'s> = Pin<Box<AcquireFuture<'s, 'static>>>;
+
+/// The first of so many is handed the name, and stands in line again at the end.
+fn handed_over_of(times: u64, length: usize) {
+    let (space, name) = (space().build(), name());
+    let mut guard: Option<Guard<'_>> = space.try_acquire(name).ok();
+    let mut queue = queue(&space, name, length);
+    for _ in 0..times {
+        let mut first = queue.pop_front().expect("it is long");
+        drop(guard.take());
+        guard = Some(at_once(first.as_mut()).expect("nothing refuses"));
+        first.set(space.acquire(name).into_future());
+        assert!(poll_once(first.as_mut()).is_pending());
+        queue.push_back(first);
+    }
+    drop((guard, queue));
+}
+
+/// One in the middle of so many leaves the queue, and stands in line again at the end.
+fn cancelled_among(times: u64, length: usize) {
+    let (space, name) = (space().build(), name());
+    let _guard = space.try_acquire(name);
+    let mut queue = queue(&space, name, length);
+    for turn in 0..times {
+        // Steps that share no divisor with the lengths.
+        let one = &mut queue[(turn as usize * 3 + 1) % length];
+        one.set(space.acquire(name).into_future());
+        assert!(poll_once(one.as_mut()).is_pending());
     }
 }
 

@@ -67,6 +67,11 @@ impl Pins {
         complaints
     }
 
+    /// The pinned instructions of a path.
+    pub(crate) fn instructions(&self, name: &str) -> Option<u64> {
+        self.path.get(name).map(|pin| pin.instructions)
+    }
+
     /// The limit and the goal of a path, in words.
     pub(crate) fn bound(&self, name: &str) -> String {
         let pin = self.path.get(name);
