@@ -1,13 +1,15 @@
 //! The contract of a store, on an etcd that is killed, paused, filled up and cut off, and on clusters that
 //! lose servers; and what of etcd it relies upon.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockspace::store::{Store, StoreError, Swap, Version};
+use lockspace::LockSpace;
+use lockspace::store::record::Record;
+use lockspace::store::{Options, Store, StoreError, Swap, Version};
 use lockspace_etcd::{ConnectError, EtcdStore};
 use lockspace_servers::{Etcd, Proxy, Server};
 
@@ -235,6 +237,87 @@ async fn versions_increase_over_keys_removals_kills_compaction_and_lost_keys() {
     versions.push(swapped(&store, "lock/a", None, b"a").await);
     versions.push(swapped(&connect(&server).await, "lock/b", None, b"b").await);
     assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "{versions:?}");
+}
+
+/// A number that the server tells of itself.
+fn metric(server: &Server, name: &str) -> u64 {
+    let mut stream = TcpStream::connect(server.address()).expect("the server runs");
+    write!(stream, "GET /metrics HTTP/1.0\r\n\r\n").expect("it listens");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers in text");
+    let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in {answer}"))
+}
+
+/// A lockspace that looks at what it waits for when it is told to, and by itself only after hours.
+async fn that_looks_when_told(address: &str) -> LockSpace {
+    let store = EtcdStore::connect(address, "test").await.expect("the server runs");
+    let options = Options::new().ttl(Options::LONGEST_TTL);
+    LockSpace::open(store, options).await.expect("the server runs")
+}
+
+#[tokio::test]
+async fn a_hint_that_is_compacted_away_hinders_no_hand_over() {
+    let Some(server) = Etcd::start_with(&["--unsafe-no-fsync"]) else { return };
+    let (store, here) = (connect(&server).await, that_looks_when_told(&server.url()).await);
+    let held = soon(here.acquire("a").into_future()).await.unwrap();
+    let first = held.fencing_token();
+    let (stand_still, told_to) = tokio::sync::oneshot::channel::<()>();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let address = server.url();
+    // Its runtime is one thread: when that stands still, nobody there takes what the server tells.
+    let waiter = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let there = that_looks_when_told(&address).await;
+            let stands_still = async {
+                told_to.await.unwrap();
+                may_go_on.recv().unwrap();
+                tokio::time::sleep(LONG).await;
+            };
+            let token = tokio::select! {
+                granted = there.acquire("a") => granted.unwrap().fencing_token(),
+                () = stands_still => panic!("it was not told that its turn has come"),
+            };
+            there.shutdown(Duration::ZERO).await;
+            token
+        })
+    });
+    let until = async |is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(until(&|| metric(&server, "etcd_debugging_mvcc_watcher_total") == 1)).await;
+    stand_still.send(()).unwrap();
+    // So much is swapped that the server cannot keep it all for whoever takes nothing.
+    let (row, mut version) = (vec![b'r'; 8_000], None);
+    let swapping = async {
+        while metric(&server, "etcd_debugging_mvcc_slow_watcher_total") == 0 {
+            for _ in 0..100 {
+                version = Some(swapped(&store, "busy", version, &row).await);
+            }
+        }
+    };
+    soon(swapping).await;
+    held.release().unwrap();
+    let handed_over = async {
+        loop {
+            let (version, bytes) = store.load("lock/a").await.unwrap().expect("it is wanted");
+            if Record::read(&bytes).unwrap().queue.is_empty() {
+                return version;
+            }
+        }
+    };
+    let revision = soon(handed_over).await;
+    let compact = format!(r#"{{"revision":"{revision}","physical":true}}"#);
+    post(&server, "kv/compaction", &compact, "");
+    go_on.send(()).unwrap();
+    let token = tokio::task::spawn_blocking(|| waiter.join()).await.unwrap().unwrap();
+    assert!(first < token, "{token} after {first}");
+    soon(here.shutdown(Duration::ZERO)).await;
+    swapped(&store, "busy", version, b"").await;
+    assert_eq!(store.scan("").await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! The contract of a store, on a Redis that is killed, paused, flushed and cut off; and what of Redis it
 //! relies upon.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockspace::store::{Store, StoreError, Swap, Version};
+use lockspace::store::{Options, Store, StoreError, Swap, Version};
+use lockspace::{LockSpace, Loss, SessionEnd};
 use lockspace_redis::{ConnectError, RedisStore};
 use lockspace_servers::{Proxy, Redis, Server};
 
@@ -196,6 +197,54 @@ async fn all_rows_of_a_namespace_are_one_key_and_are_lost_together() {
     assert_eq!(store.load("session/a").await.unwrap(), None);
 }
 
+/// A name is held while `lose` makes the server forget everything: its holder is told, and others get on.
+async fn a_holder_is_told_of_the_loss_after(lose: impl AsyncFnOnce(&Server)) {
+    let Some(server) = Redis::start() else { return };
+    let opened = async || {
+        let options = Options::new().ttl(Duration::from_secs(2));
+        LockSpace::open(connect(&server).await, options).await.expect("the server runs")
+    };
+    let (here, there) = (opened().await, opened().await);
+    let held = soon(here.acquire("a").into_future()).await.unwrap();
+    lose(&server).await;
+    let lost = soon(held.lost()).await;
+    assert_eq!(lost.reason, Loss::Session(SessionEnd::Removed));
+    let mut last = lost.token;
+    for space in [&there, &here] {
+        let later = soon(space.acquire("a").into_future()).await.unwrap();
+        assert!(later.fencing_token() > last, "{last} was granted before {later:?}");
+        last = later.fencing_token();
+    }
+    soon(async { tokio::join!(here.shutdown(Duration::ZERO), there.shutdown(Duration::ZERO)) })
+        .await;
+    assert_eq!(connect(&server).await.scan("").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_holder_is_told_that_all_was_flushed() {
+    a_holder_is_told_of_the_loss_after(async |server| {
+        raw(server, &["FLUSHALL"]).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_holder_is_told_that_its_namespace_was_evicted() {
+    a_holder_is_told_of_the_loss_after(async |server| {
+        let set = async |setting, value| raw(server, &["CONFIG", "SET", setting, value]).await;
+        set("maxmemory-policy", "allkeys-lru").await.unwrap();
+        set("maxmemory", "1").await.unwrap();
+        let evicted = async {
+            while raw(server, &["DBSIZE"]).await.unwrap() != redis::Value::Int(0) {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(evicted).await;
+        set("maxmemory", "0").await.unwrap();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn namespaces_share_nothing() {
     let Some(server) = Redis::start() else { return };
@@ -371,4 +420,11 @@ async fn durability_is_what_the_server_is_set_to() {
     let (Some(always), Some(never)) = (Redis::start(), Redis::start_with(&[])) else { return };
     assert!(connect(&always).await.capabilities().durable);
     assert!(!connect(&never).await.capabilities().durable);
+}
+
+#[cfg(not(feature = "tls"))]
+#[tokio::test]
+async fn who_asks_for_tls_is_refused_where_there_is_none() {
+    let refused = RedisStore::connect("rediss://host.example", "test").await.unwrap_err();
+    assert!(matches!(refused, ConnectError::Address(_)), "{refused:?}");
 }

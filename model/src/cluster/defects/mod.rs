@@ -5,6 +5,7 @@
 
 mod clocks_are_worse_than_the_margin;
 mod dead_waiter_is_met_when_it_holds;
+mod dead_waiter_is_never_pruned;
 mod expiry_by_wall_clock;
 mod kill_does_not_compare;
 mod release_by_name;
@@ -18,7 +19,7 @@ use super::{Calls, Cluster, Design, Events, Network};
 use crate::defects::{Defect, Does};
 
 /// Every defect.
-pub(crate) const DEFECTS: [Defect; 10] = [
+pub(crate) const DEFECTS: [Defect; 11] = [
     expiry_by_wall_clock::DEFECT,
     kill_does_not_compare::DEFECT,
     trust_counts_from_the_answer::DEFECT,
@@ -29,6 +30,7 @@ pub(crate) const DEFECTS: [Defect; 10] = [
     release_by_name::DEFECT,
     renewal_brings_back_the_dead::DEFECT,
     dead_waiter_is_met_when_it_holds::DEFECT,
+    dead_waiter_is_never_pruned::DEFECT,
 ];
 
 /// Two sessions that share one name, and nothing else happens.
