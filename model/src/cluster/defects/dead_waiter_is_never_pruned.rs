@@ -14,8 +14,9 @@ pub(super) const DEFECT: Defect = Defect {
             the holder dead either.",
     lesson: "A queue whose entries have no expiry, beside a key that has one; the first in the queue polls \
              the key, and the others wait to be the first (redisson/redisson#3178: threads that were in the \
-             queue of a fair lock when they were shut down block whoever comes after them). Here whoever \
-             waits watches all that stand before it, and leaves out the dead wherever they stand.",
+             queue of a fair lock when they were shut down block whoever comes after them, for a long time). \
+             Here whoever waits watches all that stand before it, and leaves out the dead wherever they \
+             stand.",
     does: refuted(
         Cluster {
             sessions: 3,
