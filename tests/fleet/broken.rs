@@ -13,8 +13,9 @@ use tokio::time::sleep;
 pub(crate) enum Flaw {
     /// A swap looks at the row, and then writes: somebody else can have written in between.
     SwapsAreNotAtomic,
-    /// A row that was removed begins again with version one.
-    VersionsRestart,
+    /// Each process has versions of its own, greater or smaller than those of the others. In none of them do
+    /// they ever go back, so no lockspace can notice it by itself.
+    ProcessesCountForThemselves,
 }
 
 impl fmt::Display for Flaw {
@@ -27,7 +28,7 @@ impl FromStr for Flaw {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::SwapsAreNotAtomic, Self::VersionsRestart];
+        let all = [Self::SwapsAreNotAtomic, Self::ProcessesCountForThemselves];
         all.into_iter().find(|flaw| flaw.to_string() == text).ok_or_else(|| text.into())
     }
 }
@@ -64,42 +65,23 @@ impl<S: Store> Broken<S> {
         }
     }
 
-    /// Each row counts its own swaps, in front of its bytes.
-    async fn swap_counting(
-        &self,
-        key: &str,
-        expected: Option<Version>,
-        new: Option<&[u8]>,
-    ) -> Result<Swap, StoreError> {
-        let row = self.store.load(key).await?;
-        let real = row.as_ref().map(|(version, _)| *version);
-        let found = row.map(|(_, bytes)| counted(bytes).0);
-        if found != expected {
-            return Ok(Swap::Conflict);
+    /// How much greater the versions of this process are than those of the store.
+    fn ahead(&self) -> u64 {
+        match self.flaw {
+            Flaw::SwapsAreNotAtomic => 0,
+            Flaw::ProcessesCountForThemselves => u64::from(std::process::id() % 1_024) << 40,
         }
-        let version = Version(found.map_or(1, |version| version.0 + 1));
-        let new = new.map(|bytes| [&version.0.to_le_bytes(), bytes].concat());
-        Ok(match self.store.swap(key, real, new.as_deref()).await? {
-            Swap::Swapped(_) => Swap::Swapped(version),
-            Swap::Conflict => Swap::Conflict,
-        })
     }
-}
 
-/// The version in front of a row's bytes, and the bytes.
-fn counted(mut bytes: Vec<u8>) -> (Version, Vec<u8>) {
-    let rest = bytes.split_off(8);
-    let version = bytes.try_into().expect("it has eight bytes");
-    (Version(u64::from_le_bytes(version)), rest)
+    fn shown(&self, version: Version) -> Version {
+        Version(version.0 + self.ahead())
+    }
 }
 
 impl<S: Store> Store for Broken<S> {
     async fn load(&self, key: &str) -> Result<Loaded, StoreError> {
         let row = self.store.load(key).await?;
-        Ok(match self.flaw {
-            Flaw::SwapsAreNotAtomic => row,
-            Flaw::VersionsRestart => row.map(|(_, bytes)| counted(bytes)),
-        })
+        Ok(row.map(|(version, bytes)| (self.shown(version), bytes)))
     }
 
     async fn swap(
@@ -108,19 +90,20 @@ impl<S: Store> Store for Broken<S> {
         expected: Option<Version>,
         new: Option<&[u8]>,
     ) -> Result<Swap, StoreError> {
-        match self.flaw {
-            Flaw::SwapsAreNotAtomic => self.swap_in_two_steps(key, expected, new).await,
-            Flaw::VersionsRestart => self.swap_counting(key, expected, new).await,
-        }
+        let expected = expected.map(|version| Version(version.0 - self.ahead()));
+        let swap = match self.flaw {
+            Flaw::SwapsAreNotAtomic => self.swap_in_two_steps(key, expected, new).await?,
+            Flaw::ProcessesCountForThemselves => self.store.swap(key, expected, new).await?,
+        };
+        Ok(match swap {
+            Swap::Swapped(version) => Swap::Swapped(self.shown(version)),
+            Swap::Conflict => Swap::Conflict,
+        })
     }
 
     async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
         let mut rows = self.store.scan(prefix).await?;
-        if self.flaw == Flaw::VersionsRestart {
-            for row in &mut rows {
-                (row.version, row.bytes) = counted(std::mem::take(&mut row.bytes));
-            }
-        }
+        rows.iter_mut().for_each(|row| row.version = self.shown(row.version));
         Ok(rows)
     }
 }

@@ -61,22 +61,24 @@ fn a_store_whose_swaps_are_not_atomic_is_found_out() {
     let test = "a_store_whose_swaps_are_not_atomic_is_found_out";
     // To the specification the first holder may have lost the name to the second one; but then its release
     // is none.
-    control(test, Flaw::SwapsAreNotAtomic, "S8");
+    control(test, Flaw::SwapsAreNotAtomic, &["S8"]);
 }
 
 #[test]
-fn a_store_whose_versions_restart_with_the_row_is_found_out() {
-    let test = "a_store_whose_versions_restart_with_the_row_is_found_out";
-    control(test, Flaw::VersionsRestart, "S2");
+fn a_store_that_counts_for_each_process_apart_is_found_out() {
+    let test = "a_store_that_counts_for_each_process_apart_is_found_out";
+    // A smaller token comes after a greater one; or so it would, if the one with the greater had not still
+    // been about to release.
+    control(test, Flaw::ProcessesCountForThemselves, &["S2", "S8"]);
 }
 
-/// A fleet over a store with this flaw is rejected for breaking this property.
-fn control(test: &'static str, flaw: Flaw, property: &str) {
+/// A fleet over a store with this flaw is rejected for breaking one of these properties.
+fn control(test: &'static str, flaw: Flaw, properties: &[&str]) {
     if member::is_one() {
         return member::run();
     }
     let folder = tempfile::tempdir().expect("there is room");
     let url = format!("sqlite:{}", folder.path().join("locks.sqlite").display());
     let found = Fleet::new(test, url).with_flaw(flaw).until_found_out();
-    assert_eq!(found, Some(property));
+    assert!(found.is_some_and(|found| properties.contains(&found)), "{found:?}");
 }
