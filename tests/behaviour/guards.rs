@@ -1,9 +1,12 @@
 //! Guards: what they prove, how they end, and how their holders hear of it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use lockspace::{FencingToken, Guard, LockName, LockSpace, Loss, LostHold, RenewError, WaitError};
+use lockspace_spec::history::{Call, Event, Recorder, What};
 use lockspace_tests::Hand;
 
 use crate::ms;
@@ -252,4 +255,20 @@ async fn first_of_several_waiters_is_woken_and_no_other() {
     let wakes: Vec<_> = waiters.iter_mut().map(Hand::take_wakes).collect();
     assert_eq!(wakes, [1, 0, 0, 0, 0]);
     assert!(matches!(waiters[0].poll(), Poll::Ready(Ok(_))));
+}
+
+/// Panics when it is told of a release.
+struct Fragile;
+
+impl Recorder for Fragile {
+    fn record(&self, event: Event) {
+        assert!(!matches!(event.what, What::Invoke(_, Call::Release { .. })), "it is fragile");
+    }
+}
+
+#[test]
+fn a_panic_in_a_release_is_one_panic_and_ends_no_process() {
+    let space = LockSpace::builder().recorder(Arc::new(Fragile)).build();
+    let guard = space.try_acquire("a").unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| guard.release())).is_err());
 }

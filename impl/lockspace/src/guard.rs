@@ -203,9 +203,9 @@ impl<'a> Guard<'a> {
     /// assert_eq!(lost.name.as_str(), "invoice/42");
     /// ```
     pub fn release(mut self) -> Result<(), LostHold> {
-        let released = self.end();
-        self.space = None;
-        match released {
+        // Taken before: whatever panics meanwhile, the guard's drop does not release once more.
+        let space = self.space.take();
+        match space.as_deref().map(|space| self.end(space)) {
             Some(Released::Lost(name, reason)) => Err(self.lost_hold(name, reason)),
             Some(Released::Released) | None => Ok(()),
         }
@@ -239,15 +239,14 @@ impl<'a> Guard<'a> {
     }
 
     #[inline]
-    fn end(&self) -> Option<Released> {
-        let space = self.space.as_deref()?;
+    fn end(&self, space: &Shared) -> Released {
         let call = space.tape().invoke(|| record::release(self.request));
         let hold = self.hold();
         let mut effects = Effects::default();
         let released = space.engine().release(hold, &mut effects);
         space.carry_out(effects);
         space.tape().returned(call, || record::released(&released));
-        Some(released)
+        released
     }
 
     fn lost_hold(&self, name: LockName, reason: Loss) -> LostHold {
@@ -258,7 +257,9 @@ impl<'a> Guard<'a> {
 impl Drop for Guard<'_> {
     #[inline]
     fn drop(&mut self) {
-        let _ = self.end();
+        if let Some(space) = &self.space {
+            let _ = self.end(space);
+        }
     }
 }
 
