@@ -109,6 +109,11 @@ fn that_detects_deadlocks() -> LockSpace {
     LockSpace::builder().detect_deadlocks(true).build()
 }
 
+/// Why an acquire is refused, which must be at once: one that waits fails here, and does not hang.
+fn refused(space: &LockSpace, name: &str, owner: u64) -> AcquireError {
+    Hand::new(space.acquire(name).owner(owner).into_future()).answer().unwrap_err()
+}
+
 /// The cycle that an acquire is refused for: who, by number, waits for what.
 fn cycle(error: AcquireError) -> Vec<(Option<u64>, String)> {
     match error {
@@ -127,7 +132,7 @@ async fn who_would_close_a_cycle_of_two_is_told_the_cycle() {
     let _bens = space.acquire("b").owner(2).await.unwrap();
     let _waits = Hand::new(space.acquire("b").owner(1).into_future()).waits();
 
-    let error = space.acquire("a").owner(2).await.unwrap_err();
+    let error = refused(&space, "a", 2);
     assert_eq!(
         error.to_string(),
         "\"a\" is not granted: nobody would go on, since owner 2 waits for \"a\" of owner 1 (ann's), \
@@ -147,7 +152,7 @@ async fn who_would_close_a_cycle_of_three_is_told_the_cycle() {
     let _guards = holds.map(|hold| hold.answer().unwrap());
     let _a_waits = Hand::new(space.acquire("b").owner(owner("a")).into_future()).waits();
     let _b_waits = Hand::new(space.acquire("c").owner(owner("b")).into_future()).waits();
-    let error = space.acquire("a").owner(owner("c")).await.unwrap_err();
+    let error = refused(&space, "a", owner("c"));
     let waits = |who: &str, name: &str| (Some(owner(who)), name.to_owned());
     assert_eq!(cycle(error), [waits("c", "a"), waits("a", "b"), waits("b", "c")]);
 }
@@ -237,7 +242,7 @@ async fn waits_and_holds_that_have_ended_close_no_cycle() {
     drop(Hand::new(space.acquire("a").owner(2).into_future()).waits());
     // And Ben, once his lease has ended, holds nothing.
     let waits = Hand::new(space.acquire("a").owner(2).into_future()).waits();
-    assert_eq!(cycle(space.acquire("b").owner(1).await.unwrap_err()).len(), 2);
+    assert_eq!(cycle(refused(&space, "b", 1)).len(), 2);
     b.lost().await;
     drop(space.acquire("b").owner(1).await.unwrap());
     drop(waits);
@@ -248,7 +253,7 @@ async fn waits_and_holds_that_have_ended_close_no_cycle() {
 async fn an_owner_that_was_named_stays_the_owner_of_what_is_sent_away() {
     let space = that_detects_deadlocks();
     let guard = space.acquire("a").owner(1).await.unwrap().into_owned();
-    let refused = space.acquire("a").owner(1).await.unwrap_err();
+    let refused = refused(&space, "a", 1);
     assert_eq!(refused, AcquireError::SelfWait { name: named("a") });
     drop(guard);
     let nobodys = space.acquire("a").await.unwrap().into_owned();
@@ -288,7 +293,7 @@ async fn a_peak_of_owners_leaves_nothing_behind() {
             Hand::new(space.acquire(next).owner(owner as u64).into_future()).waits()
         })
         .collect();
-    let error = space.acquire("0").owner(999).await.unwrap_err();
+    let error = refused(&space, "0", 999);
     assert_eq!(cycle(error).len(), 1_000);
     drop(chain);
     drop(guards);
