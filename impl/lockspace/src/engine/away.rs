@@ -151,10 +151,10 @@ impl Engine {
     /// The store has shown who elsewhere holds a name that is wanted here.
     pub(crate) fn held_elsewhere(&self, name: &LockName, wish: Wish, by: HeldElsewhere) {
         let mut shard = self.only_shard();
-        if shard.away(&self.common, name, wish).is_some()
-            && let Some(away) = &mut shard.away
-        {
-            away.held_elsewhere.insert(wish.0, by);
+        if shard.away(&self.common, name, wish).is_some() {
+            if let Some(away) = &mut shard.away {
+                away.held_elsewhere.insert(wish.0, by);
+            }
         }
     }
 

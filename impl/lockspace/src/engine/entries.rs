@@ -70,9 +70,7 @@ impl Entries {
     /// Where the entry of `name` is.
     #[inline(always)]
     pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
-        if let Some(first) = &self.first
-            && first.is(name, hash)
-        {
+        if self.first.as_ref().is_some_and(|first| first.is(name, hash)) {
             return Some(FIRST);
         }
         if self.others.is_empty() {

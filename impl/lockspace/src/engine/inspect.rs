@@ -381,11 +381,11 @@ impl Table {
     fn recount_owners(&self, common: &Common, graph: &mut WaitFor) {
         for (entry, held) in self.entries.iter() {
             let spot = self.spot(common, entry);
-            if let Some(detail) = self.hold_details.get(&held.token)
-                && let Some(owner) = detail.owner
-            {
-                let (name, label) = (held.name.clone(), detail.label.clone());
-                graph.hold(spot, Held { owner, name, label });
+            if let Some(detail) = self.hold_details.get(&held.token) {
+                if let Some(owner) = detail.owner {
+                    let (name, label) = (held.name.clone(), detail.label.clone());
+                    graph.hold(spot, Held { owner, name, label });
+                }
             }
             let owners =
                 self.queue(held).filter_map(|(slot, _)| self.wait_details.get(&slot)?.owner);

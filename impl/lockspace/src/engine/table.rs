@@ -157,11 +157,11 @@ impl Table {
         entry: u32,
         (waker, wait, impatient): (&Waker, Option<u64>, bool),
     ) -> Result<Acquired, TurnedAway> {
-        if let (Some(wait_for), Some(owner)) = (&common.wait_for, ask.owner)
-            && let Err(cycle) = wait_for.lock().wait(owner, self.spot(common, entry))
-        {
-            self.counters.refused_deadlock += 1;
-            return Err(TurnedAway::Deadlock(cycle));
+        if let (Some(wait_for), Some(owner)) = (&common.wait_for, ask.owner) {
+            if let Err(cycle) = wait_for.lock().wait(owner, self.spot(common, entry)) {
+                self.counters.refused_deadlock += 1;
+                return Err(TurnedAway::Deadlock(cycle));
+            }
         }
         let wait_end = wait.map_or(Tick::NEVER, |ns| common.clock.after(ns));
         self.counters.queued += 1;

@@ -108,10 +108,11 @@ impl Timers {
 
     /// Wakes a sleeping reaper, so that it looks again.
     pub(crate) fn rouse(&mut self, effects: &mut Effects) {
-        if let Reaper::Asleep { .. } = self.reaper
-            && let Reaper::Asleep { waker, .. } = std::mem::replace(&mut self.reaper, Reaper::Awake)
-        {
-            effects.wake(Some(waker));
+        if let Reaper::Asleep { .. } = self.reaper {
+            let asleep = std::mem::replace(&mut self.reaper, Reaper::Awake);
+            if let Reaper::Asleep { waker, .. } = asleep {
+                effects.wake(Some(waker));
+            }
         }
     }
 

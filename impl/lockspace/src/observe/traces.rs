@@ -249,10 +249,10 @@ impl Traces {
         let Some(Open::Request(mut request)) = self.calls.remove(&id) else {
             return;
         };
-        if let Some(limit) = self.warn_after
-            && let Some(warning) = request.overdue(limit)
-        {
-            warning.tell(limit);
+        if let Some(limit) = self.warn_after {
+            if let Some(warning) = request.overdue(limit) {
+                warning.tell(limit);
+            }
         }
         if let Return::Done(_) = how {
             request.span.record("outcome", "released");

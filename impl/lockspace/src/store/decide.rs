@@ -99,10 +99,9 @@ pub fn decide(
         !unwanted && !is_dead(claim.session)
     };
     let mut line: Vec<Claim> = record.line().filter(stays).collect();
-    if let Intent::Hold(claim) = intent
-        && !line.contains(&claim)
-    {
-        line.push(claim);
+    match intent {
+        Intent::Hold(claim) if !line.contains(&claim) => line.push(claim),
+        _ => {}
     }
     if record.line().eq(line.iter().copied()) {
         return Decision::Stand(standing(version, record, intent));

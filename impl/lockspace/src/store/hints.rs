@@ -80,9 +80,9 @@ impl Hints {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Vec<LockName> {
         let mut changed = Vec::new();
         while let Poll::Ready(Some(hint)) = self.hints.poll_next_unpin(cx) {
-            if let Ok(name) = hint
-                && let Some(watched) = self.rows.get_mut(&name)
-            {
+            // A failed hint names no row: the row is looked at in its own time.
+            let Ok(name) = hint else { continue };
+            if let Some(watched) = self.rows.get_mut(&name) {
                 watched.came = true;
                 changed.push(name);
             }
