@@ -85,6 +85,9 @@ pub fn targets() -> Vec<Target> {
         target("cancel 1 of 100,000 ÷ one tokio Mutex", 2.0, Some(1.0), |s| {
             beside(s, "cancel-100000", MUTEX)
         }),
+        target("10,000 waits that time out ÷ one tokio Mutex", 2.0, Some(1.0), |s| {
+            beside(s, "time-out", MUTEX)
+        }),
         target("ns that arming and disarming a lease adds", 150.0, None, |s| {
             Some(s.median("leases", 0, "lease")? - s.median("leases", 0, "no lease")?)
         }),
