@@ -40,6 +40,8 @@
 //! atomic load); so each states how many executions are the least, and all outcomes. The least are about
 //! half of what was measured: engines change, and an exploration that breaks off leaves far fewer.
 
+#[cfg(not(lockspace_loom))]
+mod away;
 mod callers;
 mod cancel;
 mod deadlock;
