@@ -19,7 +19,7 @@ use std::task::{Poll, Waker};
 
 use lockspace_spec::{FencingToken, Refusal};
 
-use super::common::{Common, Stage};
+use super::common::Common;
 use super::drain::Ended;
 use super::effects::Effects;
 use super::entries::NONE;
@@ -381,10 +381,8 @@ impl Table {
         self.settle(common, effects, entry);
     }
 
+    /// Where the name is, if there is still this wish for it. Once a shutdown is heard of there is none.
     fn away(&self, common: &Common, name: &LockName, wish: Wish) -> Option<u32> {
-        if self.heard() > Stage::Open {
-            return None;
-        }
         let entry = self.entries.find(name.as_str(), common.hash(name.as_str()))?;
         (self.entries[entry].token == wish.0).then_some(entry)
     }

@@ -97,7 +97,7 @@ impl Drain {
 
     /// Whether all else is done, and the driver has not been told that it is its turn. Once.
     pub(crate) fn is_for_the_driver_to_close(&mut self) -> bool {
-        let turn = self.driver == Driver::Drives && self.began < Tick::NEVER && self.remaining == 1;
+        let turn = self.driver == Driver::Drives && self.remaining == 1;
         if turn {
             self.driver = Driver::Closes;
         }

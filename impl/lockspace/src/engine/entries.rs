@@ -198,7 +198,7 @@ impl IndexMut<u32> for Entries {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entries, KEEP};
+    use super::{Entries, KEEP, spread};
 
     fn insert(entries: &mut Entries, name: &str) -> u32 {
         // One hash for all: names must be told apart by more than that.
@@ -244,13 +244,22 @@ mod tests {
     }
 
     #[test]
+    fn a_spread_hash_has_all_its_bits_at_both_ends() {
+        assert_eq!(spread(0x8000_0007), 0x8000_0007_8000_0007);
+    }
+
+    #[test]
     fn a_large_table_has_little_room_to_spare() {
         let mut entries = Entries::new();
+        let (mut before, mut grown) = (0, 0);
         for n in 0..10_000_u64 {
             entries.insert(&n.to_string(), n);
             let (taken, room) = (entries.others.len(), entries.others.capacity());
             assert!(room <= KEEP || room * 4 <= taken * 5, "{room} places for {taken} names");
+            grown += usize::from(room != before);
+            before = room;
         }
+        assert!(grown < 40, "moved {grown} times");
         assert_eq!(size_of::<Option<super::Entry>>(), 56);
     }
 

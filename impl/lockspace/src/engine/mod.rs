@@ -299,9 +299,7 @@ impl Engine {
         if before == Stage::Open {
             drain.begin(self.common.clock.now());
         }
-        if before < stage {
-            self.common.set_stage(stage);
-        }
+        self.common.set_stage(before.max(stage));
         if stage == Stage::Revoked {
             drain.end_grace(&self.common.timers, effects);
         }

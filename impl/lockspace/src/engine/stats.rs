@@ -131,7 +131,20 @@ impl Latency {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Latency};
+    use super::{Counters, Duration, Latency};
+
+    #[test]
+    fn a_grant_ends_in_one_of_five_ways() {
+        let counters = Counters {
+            released: 1,
+            lost_lease_elapsed: 2,
+            lost_forced: 4,
+            lost_shutdown: 8,
+            lost_session: 16,
+            ..Counters::default()
+        };
+        assert_eq!(counters.ended(), 31);
+    }
 
     #[test]
     fn a_latency_falls_into_the_bucket_of_its_power_of_two() {

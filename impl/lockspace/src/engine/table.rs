@@ -608,10 +608,6 @@ impl Table {
         (!is_wish(self.entries[entry].token)).then_some(entry)
     }
 
-    pub(super) fn heard(&self) -> Stage {
-        self.heard
-    }
-
     /// The next grant has this token: the store has said so.
     pub(super) fn count_next_from(&mut self, token: FencingToken) {
         self.next_token = token.0;

@@ -68,6 +68,7 @@ impl Timers {
 
     /// Disarms a timer; one that has fired is disarmed already.
     pub(crate) fn disarm(&mut self, at: Tick, target: Target, effects: &mut Effects) {
+        debug_assert!(at < Tick::NEVER, "what never ends has no timer");
         self.armed.remove(&(at, target));
         if self.armed.is_empty() {
             self.rouse(effects);

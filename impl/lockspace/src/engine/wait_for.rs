@@ -157,3 +157,54 @@ impl WaitFor {
         holds.chain(waits).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entries::KEEP;
+    use super::{Held, Owner, Spot, WaitFor};
+    use crate::LockName;
+
+    /// A graph in which each of so many owners holds a name and one more waits for the first.
+    fn graph(holds: u32) -> WaitFor {
+        let mut graph = WaitFor::default();
+        let name = LockName::new("a").expect("it is a name");
+        for entry in 0..holds {
+            let owner = Owner::named(entry.into());
+            graph.hold(spot(entry), Held { owner, name: name.clone(), label: None });
+        }
+        graph.wait(waits(), spot(0)).expect("the holder waits for nobody");
+        graph
+    }
+
+    fn spot(entry: u32) -> Spot {
+        Spot { shard: 0, entry }
+    }
+
+    fn waits() -> Owner {
+        Owner::named(1_000_000)
+    }
+
+    #[test]
+    fn memory_is_given_back_when_the_last_is_gone_and_not_before() {
+        let many = 10 * KEEP as u32;
+        let mut graph = graph(many);
+        for entry in 1..many {
+            graph.end_hold(spot(entry));
+        }
+        assert_eq!((graph.holds.len(), graph.waits.len()), (1, 1));
+        graph.end_hold(spot(0));
+        assert_eq!(graph.waits.len(), 1, "nobody holds anything, and somebody is thought to wait");
+        graph.end_wait(waits(), spot(0));
+        assert_eq!((graph.waits.len(), graph.holds.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn a_little_memory_is_kept() {
+        let mut graph = graph(2);
+        graph.end_wait(waits(), spot(0));
+        assert!(graph.waits.is_empty());
+        graph.end_hold(spot(0));
+        graph.end_hold(spot(1));
+        assert!(graph.holds.capacity() > 0);
+    }
+}

@@ -53,6 +53,8 @@ mod harness;
 #[cfg(not(lockspace_loom))]
 mod moments;
 mod names;
+#[cfg(not(lockspace_loom))]
+mod noted;
 mod reaper;
 mod resource;
 mod shutdown;

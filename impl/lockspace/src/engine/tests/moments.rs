@@ -204,14 +204,17 @@ fn whoever_watches_is_counted_until_it_is_woken_or_forgotten() {
     let woken = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&woken));
     let mut effects = Effects::default();
-    let mut ids = [None; 3];
-    let [of_hold, of_end, forgotten] = &mut ids;
+    let mut ids = [None; 4];
+    let [of_hold, not_of_hold, of_end, forgotten] = &mut ids;
     assert!(engine.poll_ended(hold, of_hold, &waker, &mut effects).is_pending());
+    assert!(engine.poll_ended(hold, not_of_hold, &waker, &mut effects).is_pending());
     assert!(engine.poll_closed(of_end, &waker, &mut effects).is_pending());
     assert!(engine.poll_closed(forgotten, &waker, &mut effects).is_pending());
-    assert_eq!(engine.audit().watching, 3);
+    assert_eq!(engine.audit().watching, 4);
 
     engine.forget_close_watcher(forgotten.expect("it watches"), &mut effects);
+    assert_eq!(engine.audit().watching, 3);
+    engine.forget_watcher(hold, not_of_hold.expect("it watches"), &mut effects);
     assert_eq!(engine.audit().watching, 2);
     engine.shutdown(Duration::ZERO, &mut effects);
     let _ = effects.carry_out();
@@ -284,8 +287,12 @@ fn last_release_after_a_shutdown_closes() {
     let mut effects = Effects::default();
     engine.shutdown(Duration::from_secs(3600), &mut effects);
     assert_eq!(engine.phase(), Phase::Draining);
+    let audit = engine.audit();
+    assert_eq!((audit.timers, audit.faults), (1, Vec::new()), "the grace is limited");
     assert_eq!(engine.release(hold, &mut effects), Released::Released);
     assert_eq!(engine.phase(), Phase::Closed);
+    let audit = engine.audit();
+    assert_eq!((audit.timers, audit.faults), (0, Vec::new()));
 }
 
 #[cfg(feature = "metrics")]
