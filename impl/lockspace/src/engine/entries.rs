@@ -221,8 +221,9 @@ mod tests {
     #[test]
     fn names_are_found_after_the_index_has_grown() {
         let mut entries = Entries::new();
-        let names: Vec<(String, u64)> =
-            (0..500).map(|n: u64| (n.to_string(), n << 57 | n)).collect();
+        // Hashes of names that follow each other differ at both ends.
+        let hash = |n: u32| n.wrapping_mul(0x9E37_79B9).into();
+        let names: Vec<(String, u64)> = (0..500).map(|n| (n.to_string(), hash(n))).collect();
         let places: Vec<u32> =
             names.iter().map(|(name, hash)| entries.insert(name, *hash)).collect();
         for ((name, hash), place) in names.iter().zip(places) {

@@ -180,7 +180,7 @@ impl fmt::Display for Fault {
 #[cfg(feature = "metrics")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Census {
-    /// Names in use: held, or over a store wanted here.
+    /// Names that are held here.
     pub(crate) held: usize,
     /// Requests that have queued and whose future has not seen an answer.
     pub(crate) waiters: usize,

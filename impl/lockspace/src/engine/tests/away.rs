@@ -176,6 +176,17 @@ fn name_that_is_wanted_is_asked_for_once_however_many_want_it() {
     assert_eq!(store.notices(), [], "they are told once");
     let audit = store.engine.audit();
     assert_eq!((audit.away, audit.held, audit.waiting), (2, 0, 3));
+    assert!(audit.to_string().starts_with("0 held, 2 away, 3 waiting, "), "{audit}");
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn names_that_are_away_are_not_counted_as_held() {
+    let store = Store::new();
+    let _hold = store.hold("a", 3);
+    let _keys = [store.want("b"), store.want("c")];
+    let census = store.engine.census();
+    assert_eq!((census.held, census.waiters), (1, 2));
 }
 
 #[test]

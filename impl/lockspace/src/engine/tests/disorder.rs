@@ -6,12 +6,15 @@ use std::task::Waker;
 
 use lockspace_spec::Refusal;
 
+use crate::LockName;
 use crate::engine::entries::NONE;
 use crate::engine::notes::Detail;
 use crate::engine::table::Table;
 use crate::engine::timers::Target;
+use crate::engine::wait_for::{Held, Spot, WaitFor};
 use crate::engine::waiter::WaiterState;
 use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
+use crate::runtime::Owner;
 use crate::sync::MutexGuard;
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -155,4 +158,73 @@ fn what_outlived_its_hold_is_named() {
 fn counters_that_disagree_with_the_holds_are_named() {
     let miscounted = faults_of_table(|table| table.counters.granted += 1);
     assert_eq!(miscounted, ["1 names are held, and the counters say 2"]);
+}
+
+/// One who holds `a` and one who waits for it, where deadlocks are looked for.
+fn with_owners() -> Engine {
+    let engine = Engine::new(&Setup {
+        shards: 1,
+        max_names: None,
+        max_waiters_per_name: None,
+        timing: false,
+        detect_deadlocks: true,
+        inbox: None,
+    });
+    for owner in [1, 2] {
+        let patience = Patience::Queue { waker: Waker::noop(), wait: None };
+        let owner = Some(Owner::named(owner));
+        let ask = Ask { name: "a", patience, lease: None, label: None, owner };
+        let answer = engine.door("a").acquire(&ask, &mut Effects::default());
+        assert!(matches!(answer, Ok(Acquired::Granted(_) | Acquired::Queued(_))));
+    }
+    engine
+}
+
+/// As [`faults`], of the graph of who waits for whom.
+fn faults_of_owners(spoil: impl FnOnce(&mut WaitFor, Spot)) -> Vec<String> {
+    let engine = with_owners();
+    assert!(engine.audit().is_clean(), "{}", engine.audit());
+    let spot = table(&engine).spot(&engine.common, 0);
+    let graph = engine.common.wait_for.as_ref().expect("deadlocks are looked for");
+    spoil(&mut graph.lock(), spot);
+    engine.audit().faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn owner_who_is_not_known_to_hold_or_to_wait_is_named() {
+    let holds = faults_of_owners(|graph, spot| graph.end_hold(spot));
+    let [holder] = &holds[..] else { panic!("{holds:?}") };
+    assert!(holder.starts_with("who waits for whom has been missed: "), "{holder}");
+    assert!(holder.ends_with(" holds \"a\""), "{holder}");
+
+    let waits = faults_of_owners(|graph, spot| graph.end_wait(Owner::named(2), spot));
+    let [waiter] = &waits[..] else { panic!("{waits:?}") };
+    assert!(waiter.starts_with("who waits for whom has been missed: "), "{waiter}");
+    assert!(waiter.contains(" waits at [Spot"), "{waiter}");
+}
+
+#[test]
+fn owner_who_is_thought_to_hold_or_to_wait_and_does_not_is_named() {
+    let elsewhere = Spot { shard: 0, entry: 7 };
+    let stray = faults_of_owners(|graph, _| {
+        let name = LockName::new("b").expect("it is a name");
+        graph.hold(elsewhere, Held { owner: Owner::named(1), name, label: None });
+    });
+    let [holder] = &stray[..] else { panic!("{stray:?}") };
+    assert!(holder.starts_with("nobody waits or holds like that: "), "{holder}");
+    assert!(holder.ends_with(" holds \"b\""), "{holder}");
+
+    // Of the two lists of an owner's waits neither is right.
+    let twice = faults_of_owners(|graph, spot| graph.count_wait(Owner::named(2), spot));
+    assert_eq!(twice.len(), 2, "{twice:?}");
+    assert!(twice[0].starts_with("nobody waits or holds like that: "), "{twice:?}");
+    assert!(twice[1].starts_with("who waits for whom has been missed: "), "{twice:?}");
+}
+
+#[test]
+fn audit_says_what_there_is_in_one_line() {
+    let text = sound().audit().to_string();
+    let expected =
+        "1 held, 2 waiting, 0 unseen answers, 0 lost holds, 0 watching, 2 timers, reaper: true";
+    assert_eq!(text, expected);
 }
