@@ -223,7 +223,9 @@ fn owner_who_is_thought_to_hold_or_to_wait_and_does_not_is_named() {
 
 #[test]
 fn audit_says_what_there_is_in_one_line() {
-    let text = sound().audit().to_string();
+    let audit = sound().audit();
+    assert!(!audit.is_quiescent());
+    let text = audit.to_string();
     let expected =
         "1 held, 2 waiting, 0 unseen answers, 0 lost holds, 0 watching, 2 timers, reaper: true";
     assert_eq!(text, expected);

@@ -234,6 +234,25 @@ fn thread_that_gives_up_while_it_waits_is_answered_that_it_timed_out() {
 }
 
 #[test]
+fn wait_whose_timeout_has_ended_is_answered_and_no_other() {
+    let engine = engine();
+    let _hold = take(&engine);
+    let hour = 3_600_000_000_000;
+    let keys = [1, 3].map(|hours| {
+        let patience = Patience::Queue { waker: Waker::noop(), wait: Some(hours * hour) };
+        let ask = Ask { name: "a", patience, lease: None, label: None, owner: None };
+        match engine.door("a").acquire(&ask, &mut Effects::default()) {
+            Ok(Acquired::Queued(key)) => key,
+            other => unreachable!("the name is held: {other:?}"),
+        }
+    });
+    let late = engine.common.clock.after(2 * hour);
+    engine.elapse_until(late, 9, &mut Effects::default());
+    let answers = keys.map(|key| engine.poll_wait(key, Waker::noop(), &mut Effects::default()));
+    assert!(matches!(answers, [Poll::Ready(Acquired::TimedOut(_)), Poll::Pending]), "{answers:?}");
+}
+
+#[test]
 fn lease_timer_that_strikes_before_the_lease_ends_takes_nothing() {
     let engine = engine();
     let lease = NonZeroU64::new(3_600_000_000_000);

@@ -151,6 +151,7 @@ fn each_end_of_a_hold_is_counted_as_what_it_is() {
     let leased = take(&engine, &Ask { lease: NonZeroU64::new(HOUR), ..ask("a") });
     act(&engine, |engine, effects| engine.renew(leased, Duration::from_secs(1), effects))
         .expect("it is held");
+    assert!(engine.audit().is_clean(), "its timer has moved: {}", engine.audit());
     let late = engine.common.clock.after(HOUR);
     act(&engine, |engine, effects| engine.elapse_until(late, 9, effects));
     assert_eq!(engine.audit().lost, 1);
