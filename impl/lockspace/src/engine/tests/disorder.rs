@@ -192,7 +192,7 @@ fn faults_of_owners(spoil: impl FnOnce(&mut WaitFor, Spot)) -> Vec<String> {
 
 #[test]
 fn owner_who_is_not_known_to_hold_or_to_wait_is_named() {
-    let holds = faults_of_owners(|graph, spot| graph.end_hold(spot));
+    let holds = faults_of_owners(WaitFor::end_hold);
     let [holder] = &holds[..] else { panic!("{holds:?}") };
     assert!(holder.starts_with("who waits for whom has been missed: "), "{holder}");
     assert!(holder.ends_with(" holds \"a\""), "{holder}");
