@@ -185,6 +185,18 @@ fn reaper_that_sleeps_is_woken_for_an_earlier_timer_and_for_no_other() {
 }
 
 #[test]
+fn reaper_acts_upon_so_many_timers_at_a_time_and_is_told_whether_there_may_be_more() {
+    let engine = engine();
+    let now = engine.common.clock.now();
+    for token in [1, 2] {
+        let hold = HoldKey { token: FencingToken(token), entry: 0 };
+        engine.common.arm(now, Target::Lease(hold), &mut Effects::default());
+    }
+    let elapse = |limit| engine.elapse(limit, &mut Effects::default());
+    assert_eq!([1, 1, 1].map(elapse), [true, true, false]);
+}
+
+#[test]
 fn reaper_that_sleeps_is_woken_when_the_lockspace_goes() {
     let engine = engine();
     let at = engine.common.clock.after(1);
