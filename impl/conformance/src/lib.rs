@@ -64,6 +64,7 @@ mod harness;
 mod judge;
 mod line;
 mod part;
+mod place;
 mod process;
 mod report;
 mod run;

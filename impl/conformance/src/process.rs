@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::{Harness, NotOffered};
+use crate::NotOffered;
+use crate::place::Place;
 
 /// Set, in a process that a case has started, to the address of its place.
 const PART: &str = "LOCKSPACE_CONFORMANCE_PART";
@@ -72,7 +73,7 @@ pub(crate) struct Processes {
 
 impl Processes {
     /// Those that have the store of this place open.
-    pub(crate) fn at<H: Harness>(place: &H) -> Result<Self, NotOffered> {
+    pub(crate) fn at(place: &Place) -> Result<Self, NotOffered> {
         let address = place.address()?;
         let test = TEST.try_with(Clone::clone).ok().flatten();
         let test =

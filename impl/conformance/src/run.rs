@@ -10,6 +10,7 @@ use tokio::runtime;
 use tokio::time::timeout;
 
 use crate::cases::{CASES, Stop, look};
+use crate::place::Place;
 use crate::process::{self, again};
 use crate::{Harness, NotRun, Report, Verdict, part};
 
@@ -115,7 +116,7 @@ fn judge<H: Harness>(name: &'static str, test: Option<String>) -> Verdict {
 }
 
 async fn one<H: Harness>(name: &str) -> Verdict {
-    let place = match H::start().await {
+    let place = match Place::start::<H>().await {
         Ok(place) => place,
         Err(NotRun(why)) => return Verdict::NotRun(why),
     };

@@ -81,8 +81,8 @@ macro_rules! __table {
             modules.iter().any(|(name, module)| *name == case && of_locks(module))
         }
 
-        /// The case of this name, in a place of this kind.
-        pub(crate) async fn look<H: $crate::Harness>(name: &str, place: H) -> Looked {
+        /// The case of this name, in this place.
+        pub(crate) async fn look(name: &str, place: $crate::place::Place) -> Looked {
             match name {
                 $(stringify!($name) => $module::$name(place).await,)+
                 _ => panic!("no case is called {name}"),

@@ -14,10 +14,11 @@ use tokio::time::sleep;
 
 use super::{CROWD, Looked, again, agree, load, soon, swap, version_again};
 use crate::client::Client;
+use crate::place::Place;
 use crate::process::{Processes, Remote};
-use crate::{Harness, NotOffered, judge};
+use crate::{NotOffered, judge};
 
-pub(crate) async fn an_error_says_whether_it_was_done<H: Harness>(place: H) -> Looked {
+pub(crate) async fn an_error_says_whether_it_was_done(place: Place) -> Looked {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -58,7 +59,7 @@ pub(crate) async fn an_error_says_whether_it_was_done<H: Harness>(place: H) -> L
 }
 
 /// Where nobody can disturb a call, whoever makes it can still be killed.
-async fn a_killed_call_is_done_or_not<H: Harness>(place: &H, processes: &Processes) -> Looked {
+async fn a_killed_call_is_done_or_not(place: &Place, processes: &Processes) -> Looked {
     const KEYS: &[&str] = &["killed/a", "killed/b"];
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
@@ -74,6 +75,7 @@ async fn a_killed_call_is_done_or_not<H: Harness>(place: &H, processes: &Process
                 let mut client = Client::new(Remote(Arc::clone(&process)), number, seed);
                 // It has started, and is soon killed in the middle of something.
                 client.load(KEYS[0]).await;
+                // At any moment: the kill is meant to meet a call.
                 let kill = async {
                     sleep(Duration::from_micros(random.u64(..40_000))).await;
                     process.kill();
@@ -112,7 +114,7 @@ async fn polled(times: usize, future: impl Future) {
     .await;
 }
 
-pub(crate) async fn a_dropped_call_leaves_the_store_usable<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_dropped_call_leaves_the_store_usable(place: Place) -> Looked {
     let (store, other) = (place.open().await, place.open().await);
     let known = swap(&store, "k", None, Some(b"row")).await;
     for times in (0..5).cycle().take(50) {
@@ -135,7 +137,7 @@ pub(crate) async fn a_dropped_call_leaves_the_store_usable<H: Harness>(place: H)
 }
 
 /// One that was open all the time, and one that is opened afterwards.
-pub(crate) async fn the_store_is_usable_after_a_restart<H: Harness>(place: H) -> Looked {
+pub(crate) async fn the_store_is_usable_after_a_restart(place: Place) -> Looked {
     let old = place.open().await;
     swap(&old, "old", None, Some(b"row")).await;
     soon("a restart", place.restart()).await?;

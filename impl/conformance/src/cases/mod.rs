@@ -17,8 +17,9 @@ use lockspace::store::{Capabilities, Store, StoreError, Swap, Version};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::NotOffered;
 use crate::client::{Client, Seen};
-use crate::{Harness, NotOffered};
+use crate::place::Place;
 
 /// Why a case has not looked.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ async fn version_again(store: &impl Store, key: &str) -> Option<Version> {
     again("a load", || store.load(key)).await.map(|(version, _)| version)
 }
 
-/// Calls again until the store answers, as it must soon.
+/// Calls again until the store answers, as it must soon. Only calls show whether a server is there again.
 async fn again<T, F>(what: &str, call: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, StoreError>>,
@@ -99,7 +100,7 @@ where
 }
 
 /// So many clients make so many steps each, at the same time. What they have seen.
-async fn crowd<H: Harness>(place: &H, keys: &'static [&'static str], steps: usize) -> Vec<Seen> {
+async fn crowd(place: &Place, keys: &'static [&'static str], steps: usize) -> Vec<Seen> {
     let mut stores = Vec::new();
     for _ in 0..CROWD {
         stores.push(place.open().await);

@@ -5,10 +5,10 @@ use tokio::join;
 
 use super::victim::Victim;
 use super::{Looked, Stop, again, claimed, soon, swap};
-use crate::Harness;
+use crate::place::Place;
 
 /// "Usually": a hint that the quiet of this case does not bring is none.
-pub(crate) async fn hints_come<H: Harness>(place: H) -> Looked {
+pub(crate) async fn hints_come(place: Place) -> Looked {
     let (here, there) = (place.open().await, place.open().await);
     claimed(&here, |promises| promises.hints)?;
     let mut known = None;
@@ -22,7 +22,7 @@ pub(crate) async fn hints_come<H: Harness>(place: H) -> Looked {
     Ok(())
 }
 
-pub(crate) async fn what_was_answered_survives_a_kill<H: Harness>(place: H) -> Looked {
+pub(crate) async fn what_was_answered_survives_a_kill(place: Place) -> Looked {
     let store = place.open().await;
     claimed(&store, |promises| promises.durable)?;
     let victim = Victim::of(&place).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn what_was_answered_survives_a_kill<H: Harness>(place: H) -> L
 }
 
 /// No case can look: servers fail over in ways of their own.
-pub(crate) async fn what_was_answered_survives_a_failover<H: Harness>(place: H) -> Looked {
+pub(crate) async fn what_was_answered_survives_a_failover(place: Place) -> Looked {
     claimed(&place.open().await, |promises| promises.survives_failover)?;
     Err(Stop::NotOffered("a failover"))
 }

@@ -7,12 +7,12 @@ use lockspace::store::Store;
 use tokio::task::JoinSet;
 
 use super::{Looked, load, soon, swap};
-use crate::Harness;
+use crate::place::Place;
 
 /// Rows that stay while others come and go: more than servers hand out at once.
 const ROWS: usize = 1_200;
 
-pub(crate) async fn a_load_sees_the_latest_swap<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_load_sees_the_latest_swap(place: Place) -> Looked {
     let stores = [place.open().await, place.open().await, place.open().await];
     let mut known = None;
     for round in 0..100 {
@@ -30,7 +30,7 @@ pub(crate) async fn a_load_sees_the_latest_swap<H: Harness>(place: H) -> Looked 
     Ok(())
 }
 
-pub(crate) async fn a_scan_shows_every_row_that_stays<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_scan_shows_every_row_that_stays(place: Place) -> Looked {
     let store = Arc::new(place.open().await);
     let mut writers = JoinSet::new();
     for first in 0..16 {
@@ -66,7 +66,7 @@ pub(crate) async fn a_scan_shows_every_row_that_stays<H: Harness>(place: H) -> L
     tokio::select! { () = churn => unreachable!("it goes on"), () = scans => Ok(()) }
 }
 
-pub(crate) async fn a_prefix_is_no_pattern<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_prefix_is_no_pattern(place: Place) -> Looked {
     let store = place.open().await;
     let keys =
         ["a%b/1", "a_b/1", "a*b/1", "a?b/1", "a[b]/1", "a\\b/1", "axb/1", "A%B/1", "a%b", "ü/1"];
@@ -82,9 +82,9 @@ pub(crate) async fn a_prefix_is_no_pattern<H: Harness>(place: H) -> Looked {
     Ok(())
 }
 
-pub(crate) async fn namespaces_share_nothing<H: Harness>(place: H) -> Looked {
+pub(crate) async fn namespaces_share_nothing(place: Place) -> Looked {
     // Whether a second place can be had is no question: the first one could.
-    let Ok(other) = H::start().await else { panic!("no second place at the same time") };
+    let Ok(other) = place.another().await else { panic!("no second place at the same time") };
     let (here, there) = (place.open().await, other.open().await);
     swap(&here, "k", None, Some(b"here")).await;
     assert_eq!(load(&there, "k").await, None, "a row of another place");

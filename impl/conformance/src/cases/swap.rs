@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{Looked, agree, conflict, crowd, crowd_of, load, swap};
+use crate::judge;
+use crate::place::Place;
 use crate::process::{Processes, Remote};
-use crate::{Harness, judge};
 
-pub(crate) async fn a_swap_does_what_it_says<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_swap_does_what_it_says(place: Place) -> Looked {
     let (here, there) = (place.open().await, place.open().await);
     assert_eq!(load(&there, "k").await, None, "the place is not empty");
     let first = swap(&here, "k", None, Some(b"one")).await;
@@ -29,7 +30,7 @@ pub(crate) async fn a_swap_does_what_it_says<H: Harness>(place: H) -> Looked {
 }
 
 /// What a swap said to have done is there: this version, these bytes, and nothing came after it.
-pub(crate) async fn a_swap_is_done_once<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_swap_is_done_once(place: Place) -> Looked {
     let store = place.open().await;
     let mut known = None;
     for round in 0..50 {
@@ -41,7 +42,7 @@ pub(crate) async fn a_swap_is_done_once<H: Harness>(place: H) -> Looked {
     Ok(())
 }
 
-pub(crate) async fn any_bytes_under_any_key_come_back<H: Harness>(place: H) -> Looked {
+pub(crate) async fn any_bytes_under_any_key_come_back(place: Place) -> Looked {
     let store = place.open().await;
     let long = format!("lock/{}", "n".repeat(295));
     let keys =
@@ -65,12 +66,12 @@ pub(crate) async fn any_bytes_under_any_key_come_back<H: Harness>(place: H) -> L
     Ok(())
 }
 
-pub(crate) async fn swaps_of_many_are_linearizable<H: Harness>(place: H) -> Looked {
+pub(crate) async fn swaps_of_many_are_linearizable(place: Place) -> Looked {
     agree(judge::swaps(&crowd(&place, &["a", "b"], 60).await))
 }
 
 /// Processes share nothing but the store, not even a lock of its author's.
-pub(crate) async fn swaps_of_many_processes_are_linearizable<H: Harness>(place: H) -> Looked {
+pub(crate) async fn swaps_of_many_processes_are_linearizable(place: Place) -> Looked {
     let processes = Processes::at(&place)?;
     let stores = (0..4).map(|_| Remote(Arc::new(processes.start()))).collect();
     let seen = crowd_of(stores, &["a", "b"], 60).await;

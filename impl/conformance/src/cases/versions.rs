@@ -4,14 +4,15 @@ use lockspace::store::{Store, Swap, Version};
 
 use super::victim::Victim;
 use super::{Looked, agree, crowd, load, soon, swap, version_again};
-use crate::{Harness, judge};
+use crate::judge;
+use crate::place::Place;
 
-pub(crate) async fn versions_grow_over_all_keys<H: Harness>(place: H) -> Looked {
+pub(crate) async fn versions_grow_over_all_keys(place: Place) -> Looked {
     agree(judge::versions(&crowd(&place, &["a", "b", "c"], 60).await))
 }
 
 /// Rows are made and removed; each swap must draw a version greater than `last`.
-async fn rounds<H: Harness>(place: &H, last: &mut Version) {
+async fn rounds(place: &Place, last: &mut Version) {
     rounds_on(&place.open().await, last).await;
 }
 
@@ -29,12 +30,12 @@ async fn rounds_on(store: &impl Store, last: &mut Version) {
     }
 }
 
-pub(crate) async fn versions_grow_over_deletes<H: Harness>(place: H) -> Looked {
+pub(crate) async fn versions_grow_over_deletes(place: Place) -> Looked {
     rounds(&place, &mut Version(0)).await;
     Ok(())
 }
 
-pub(crate) async fn versions_grow_over_a_reopening<H: Harness>(place: H) -> Looked {
+pub(crate) async fn versions_grow_over_a_reopening(place: Place) -> Looked {
     let mut last = Version(0);
     for _ in 0..3 {
         rounds(&place, &mut last).await;
@@ -42,7 +43,7 @@ pub(crate) async fn versions_grow_over_a_reopening<H: Harness>(place: H) -> Look
     Ok(())
 }
 
-pub(crate) async fn versions_grow_over_a_restart<H: Harness>(place: H) -> Looked {
+pub(crate) async fn versions_grow_over_a_restart(place: Place) -> Looked {
     let mut last = Version(0);
     rounds(&place, &mut last).await;
     soon("a restart", place.restart()).await?;
@@ -51,7 +52,7 @@ pub(crate) async fn versions_grow_over_a_restart<H: Harness>(place: H) -> Looked
 }
 
 /// Whether what was answered survives is another question: no version that was seen may come again.
-pub(crate) async fn versions_grow_over_a_kill<H: Harness>(place: H) -> Looked {
+pub(crate) async fn versions_grow_over_a_kill(place: Place) -> Looked {
     let victim = Victim::of(&place).await?;
     let mut last = Version(0);
     for key in ["k1", "k2", "k3"] {
@@ -69,7 +70,7 @@ pub(crate) async fn versions_grow_over_a_kill<H: Harness>(place: H) -> Looked {
 
 /// Whoever has used up all versions must refuse, whatever that costs: a version that comes again, or one that
 /// cannot be kept by what is protected, is worse.
-pub(crate) async fn versions_end_with_the_greatest<H: Harness>(place: H) -> Looked {
+pub(crate) async fn versions_end_with_the_greatest(place: Place) -> Looked {
     place.advance(Version(Version::MAX.0 - 6)).await?;
     let store = place.open().await;
     let (mut last, mut row, mut ended) = (Version(0), None, false);

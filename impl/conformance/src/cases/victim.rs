@@ -3,7 +3,7 @@
 use lockspace::store::{Row, Store, StoreError, Swap, Version};
 
 use super::{Stop, soon};
-use crate::Harness;
+use crate::place::{Opened, Place};
 use crate::process::{Processes, Remote};
 
 /// What can be killed under a store: its server; or, where there is none, the process that has it open.
@@ -14,7 +14,7 @@ pub(super) enum Victim {
 
 impl Victim {
     /// Kills the server once, to see whether that is offered. Nothing has happened yet.
-    pub(super) async fn of<H: Harness>(place: &H) -> Result<Self, Stop> {
+    pub(super) async fn of(place: &Place) -> Result<Self, Stop> {
         match soon("a kill", place.kill()).await {
             Ok(()) => Ok(Self::Server),
             Err(kill) => match Processes::at(place) {
@@ -25,7 +25,7 @@ impl Victim {
     }
 
     /// The store, in the hands of the victim.
-    pub(super) async fn open<H: Harness>(&self, place: &H) -> Killable<H::Store> {
+    pub(super) async fn open(&self, place: &Place) -> Killable<Opened> {
         match self {
             Self::Server => Killable::Served(place.open().await),
             Self::Process(processes) => Killable::Remote(Remote(processes.start().into())),
@@ -33,7 +33,7 @@ impl Victim {
     }
 
     /// Kills who has this store in hands.
-    pub(super) async fn kill<H: Harness>(&self, place: &H, store: &Killable<H::Store>) {
+    pub(super) async fn kill(&self, place: &Place, store: &Killable<Opened>) {
         match store {
             Killable::Served(_) => {
                 soon("a kill", place.kill()).await.expect("it was offered before");

@@ -12,10 +12,10 @@ use super::super::Looked;
 use super::{
     LIMIT, NAME, behind_a_line, hold, nothing_is_left, options, process, until_empty, until_queued,
 };
-use crate::Harness;
 use crate::line::{Fault, Line, Lost};
+use crate::place::Place;
 
-pub(crate) async fn tokens_grow_over_idle_names<H: Harness>(place: H) -> Looked {
+pub(crate) async fn tokens_grow_over_idle_names(place: Place) -> Looked {
     let store = place.open().await;
     let mut last = FencingToken(0);
     for _ in 0..2 {
@@ -34,7 +34,7 @@ pub(crate) async fn tokens_grow_over_idle_names<H: Harness>(place: H) -> Looked 
 }
 
 /// Each call in turn gets lost, or its answer does, until there is none of that number.
-pub(crate) async fn a_lost_call_at_any_moment_leaves_nothing<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_lost_call_at_any_moment_leaves_nothing(place: Place) -> Looked {
     let mut last = FencingToken(0);
     for lost in [Lost::Request, Lost::Reply] {
         a_lost_first_call_leaves_nothing(&place, lost).await;
@@ -57,7 +57,7 @@ pub(crate) async fn a_lost_call_at_any_moment_leaves_nothing<H: Harness>(place: 
 
 /// The first call is the one that begins the session. Without an answer to it there may be no lockspace; then
 /// nobody keeps alive what it may have left, and others clear it away.
-async fn a_lost_first_call_leaves_nothing<H: Harness>(place: &H, lost: Lost) {
+async fn a_lost_first_call_leaves_nothing(place: &Place, lost: Lost) {
     let (line, knob) = Line::new(place.open().await, Some(Fault::Loses(0, lost)));
     let opened = LockSpace::open(line, options()).await;
     assert!(knob.is_hit(), "a session begins without a call");
@@ -68,7 +68,7 @@ async fn a_lost_first_call_leaves_nothing<H: Harness>(place: &H, lost: Lost) {
 }
 
 /// The same for somebody who waits for another, is waited for by him, and gives the name back to him.
-pub(crate) async fn a_lost_call_among_others_leaves_nothing<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_lost_call_among_others_leaves_nothing(place: Place) -> Looked {
     let (store, other) = (place.open().await, process(&place).await);
     let mut last = FencingToken(0);
     for lost in [Lost::Request, Lost::Reply] {
@@ -108,8 +108,8 @@ pub(crate) async fn a_lost_call_among_others_leaves_nothing<H: Harness>(place: H
 }
 
 /// Whoever acquires is dropped while a call that it has set going is on its way, or its answer is.
-pub(crate) async fn an_acquire_that_is_dropped_at_any_moment_leaves_nothing<H: Harness>(
-    place: H,
+pub(crate) async fn an_acquire_that_is_dropped_at_any_moment_leaves_nothing(
+    place: Place,
 ) -> Looked {
     let other = process(&place).await;
     for (held, calls) in [(false, 1), (true, 6)] {

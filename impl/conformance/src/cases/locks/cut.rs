@@ -7,12 +7,12 @@ use tokio::time::timeout;
 
 use super::super::Looked;
 use super::{LIMIT, NAME, TTL, behind_a_line, hold, nothing_is_left, process, until_queued};
-use crate::Harness;
+use crate::place::Place;
 
 /// Beyond the protocol's bound of two ttls: what a busy machine may add.
 pub(super) const SLACK: u32 = 4;
 
-pub(crate) async fn a_holder_that_crashes_is_replaced<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_holder_that_crashes_is_replaced(place: Place) -> Looked {
     let (space, line) = behind_a_line(&place, None).await;
     let other = process(&place).await;
     let guard = hold(&space).await;
@@ -27,7 +27,7 @@ pub(crate) async fn a_holder_that_crashes_is_replaced<H: Harness>(place: H) -> L
     Ok(())
 }
 
-pub(crate) async fn a_waiter_that_crashes_is_passed_over<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_waiter_that_crashes_is_passed_over(place: Place) -> Looked {
     let store = place.open().await;
     let (holder, (first, line)) = (process(&place).await, behind_a_line(&place, None).await);
     let second = process(&place).await;
@@ -48,9 +48,7 @@ pub(crate) async fn a_waiter_that_crashes_is_passed_over<H: Harness>(place: H) -
 }
 
 /// Whether it is gone or stands still, nobody can know: so it must know by itself, in time.
-pub(crate) async fn a_holder_that_was_cut_off_knows_before_it_is_replaced<H: Harness>(
-    place: H,
-) -> Looked {
+pub(crate) async fn a_holder_that_was_cut_off_knows_before_it_is_replaced(place: Place) -> Looked {
     let (space, line) = behind_a_line(&place, None).await;
     let other = process(&place).await;
     let guard = hold(&space).await;
@@ -76,7 +74,7 @@ pub(crate) async fn a_holder_that_was_cut_off_knows_before_it_is_replaced<H: Har
     Ok(())
 }
 
-pub(crate) async fn when_all_crash_nothing_is_left<H: Harness>(place: H) -> Looked {
+pub(crate) async fn when_all_crash_nothing_is_left(place: Place) -> Looked {
     let store = place.open().await;
     let mut crashed = Vec::new();
     for number in 0..3 {

@@ -12,10 +12,10 @@ use super::super::Looked;
 use super::{
     LIMIT, NAME, TTL, behind_a_line, hold, nothing_is_left, opened, process, until, until_queued,
 };
-use crate::Harness;
 use crate::line::Fault;
+use crate::place::Place;
 
-pub(crate) async fn one_at_a_time_is_inside<H: Harness>(place: H) -> Looked {
+pub(crate) async fn one_at_a_time_is_inside(place: Place) -> Looked {
     let (inside, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
     let mut spaces = Vec::new();
     let mut users = JoinSet::new();
@@ -47,9 +47,7 @@ pub(crate) async fn one_at_a_time_is_inside<H: Harness>(place: H) -> Looked {
     Ok(())
 }
 
-pub(crate) async fn processes_are_served_in_the_order_in_which_they_came<H: Harness>(
-    place: H,
-) -> Looked {
+pub(crate) async fn processes_are_served_in_the_order_in_which_they_came(place: Place) -> Looked {
     let store = place.open().await;
     let holder = process(&place).await;
     let guard = hold(&holder).await;
@@ -74,7 +72,7 @@ pub(crate) async fn processes_are_served_in_the_order_in_which_they_came<H: Harn
 }
 
 /// A hint is never a proof, and a store may claim none: whoever waits gets on without.
-pub(crate) async fn hints_that_are_lost_hinder_nobody<H: Harness>(place: H) -> Looked {
+pub(crate) async fn hints_that_are_lost_hinder_nobody(place: Place) -> Looked {
     let store = place.open().await;
     let (here, _) = behind_a_line(&place, Some(Fault::Deaf)).await;
     let (there, _) = behind_a_line(&place, Some(Fault::Deaf)).await;
@@ -95,16 +93,14 @@ pub(crate) async fn hints_that_are_lost_hinder_nobody<H: Harness>(place: H) -> L
     Ok(())
 }
 
-pub(crate) async fn a_shutdown_with_many_held_and_waiting_leaves_nothing<H: Harness>(
-    place: H,
-) -> Looked {
+pub(crate) async fn a_shutdown_with_many_held_and_waiting_leaves_nothing(place: Place) -> Looked {
     let store = place.open().await;
     // Who waits for many names looks at each of them: in the usual intervals, not in those of the
     // other cases.
     let here = opened(place.open().await, Options::new()).await;
     let there = opened(place.open().await, Options::new()).await;
     let mut holders = JoinSet::new();
-    for number in 0..H::MANY {
+    for number in 0..place.many() {
         let space = Arc::clone(&here);
         let name = format!("{NAME}/{number}");
         holders.spawn(async move {
@@ -114,7 +110,7 @@ pub(crate) async fn a_shutdown_with_many_held_and_waiting_leaves_nothing<H: Harn
     }
     let guards = holders.join_all().await;
     let mut waiters = JoinSet::new();
-    for number in 0..H::MANY {
+    for number in 0..place.many() {
         let space = Arc::clone(&there);
         let name = format!("{NAME}/{number}");
         waiters.spawn(async move { space.acquire(&name).await.map(drop) });
@@ -122,7 +118,7 @@ pub(crate) async fn a_shutdown_with_many_held_and_waiting_leaves_nothing<H: Harn
     let queued = |row: &Row| Record::read(&row.bytes).is_ok_and(|record| record.queue.len() == 1);
     let all = async || {
         let rows = store.scan(Key::LOCKS).await;
-        rows.is_ok_and(|rows| rows.len() == H::MANY && rows.iter().all(queued))
+        rows.is_ok_and(|rows| rows.len() == place.many() && rows.iter().all(queued))
     };
     until("everybody in the queue", all).await;
     there.begin_shutdown(Duration::ZERO);

@@ -16,8 +16,8 @@ use lockspace::store::{Key, Options, Store};
 use lockspace::{Guard, LockSpace};
 use tokio::time::{sleep, timeout};
 
-use crate::Harness;
 use crate::line::{Fault, Knob, Line};
+use crate::place::Place;
 
 /// Short, so that a takeover is waited for; long enough for the disk of a busy machine.
 const TTL: Duration = Duration::from_secs(2);
@@ -34,12 +34,12 @@ pub(crate) fn options() -> Options {
 }
 
 /// A lockspace, as a process of its own would open it.
-async fn process<H: Harness>(place: &H) -> Arc<LockSpace> {
+async fn process(place: &Place) -> Arc<LockSpace> {
     behind_a_line(place, None).await.0
 }
 
 /// The same, and the knob by which its line is cut.
-async fn behind_a_line<H: Harness>(place: &H, fault: Option<Fault>) -> (Arc<LockSpace>, Knob) {
+async fn behind_a_line(place: &Place, fault: Option<Fault>) -> (Arc<LockSpace>, Knob) {
     let (line, knob) = Line::new(place.open().await, fault);
     (opened(line, options()).await, knob)
 }
@@ -55,7 +55,7 @@ async fn hold(space: &LockSpace) -> Guard<'static> {
     held.unwrap_or_else(|error| panic!("{NAME} is not granted: {error:?}")).into_owned()
 }
 
-/// Waits until it is so, as it must become.
+/// Waits until it is so, as it must become. Stores need not tell of changes, so they are asked again.
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let limit = Instant::now() + LIMIT;
     while !is_so().await {
@@ -81,7 +81,7 @@ async fn until_empty(store: &impl Store, prefix: &str) {
 }
 
 /// Ends the lockspaces, and sees that nothing is left of them, nor of those that were cut off.
-async fn nothing_is_left<H: Harness>(place: &H, spaces: &[&LockSpace]) {
+async fn nothing_is_left(place: &Place, spaces: &[&LockSpace]) {
     for space in spaces {
         let ended = timeout(LIMIT, space.shutdown(Duration::ZERO)).await;
         ended.unwrap_or_else(|_| panic!("a shutdown without grace takes longer than {LIMIT:?}"));

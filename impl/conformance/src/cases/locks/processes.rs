@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::super::Looked;
 use super::cut::SLACK;
 use super::{LIMIT, NAME, TTL, nothing_is_left, until_queued};
-use crate::Harness;
+use crate::place::Place;
 use crate::process::{Answer, Ask, Process, Processes};
 
 /// What happened, in the order in which it did: a call is noted before it is sent, and its answer after it
@@ -117,7 +117,7 @@ impl User {
     }
 }
 
-pub(crate) async fn processes_exclude_each_other<H: Harness>(place: H) -> Looked {
+pub(crate) async fn processes_exclude_each_other(place: Place) -> Looked {
     let processes = Processes::at(&place)?;
     let notes = Notes::new();
     let mut users = JoinSet::new();
@@ -140,7 +140,7 @@ pub(crate) async fn processes_exclude_each_other<H: Harness>(place: H) -> Looked
     Ok(())
 }
 
-pub(crate) async fn a_process_hands_over_to_another<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_process_hands_over_to_another(place: Place) -> Looked {
     let processes = Processes::at(&place)?;
     let (store, notes) = (place.open().await, Notes::new());
     let users = [User::start(&processes, 0, &notes), User::start(&processes, 1, &notes)];
@@ -167,7 +167,7 @@ pub(crate) async fn a_process_hands_over_to_another<H: Harness>(place: H) -> Loo
 }
 
 /// A holder, and one who waits for him.
-pub(crate) async fn a_process_that_is_killed_is_replaced<H: Harness>(place: H) -> Looked {
+pub(crate) async fn a_process_that_is_killed_is_replaced(place: Place) -> Looked {
     let processes = Processes::at(&place)?;
     let (store, notes) = (place.open().await, Notes::new());
     let user = |number| User::start(&processes, number, &notes);
