@@ -87,6 +87,7 @@ async fn is_dropped_after(polls: usize, others_run: bool, future: impl Future) -
 async fn nothing_is_left(store: &Memory, spaces: Vec<LockSpace>, told: &str) {
     drop(spaces);
     let_tasks_run().await;
+    // Paused time: whatever is due has been done when it has passed.
     sleep(LONG).await;
     let rows = store.scan("").await.expect("memory does not fail");
     assert!(rows.is_empty(), "{told}: {rows:?}");

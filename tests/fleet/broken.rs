@@ -52,6 +52,7 @@ impl<S: Store> Broken<S> {
         if version(self.store.load(key).await?) != expected {
             return Ok(Swap::Conflict);
         }
+        // On purpose: time for somebody else to write.
         sleep(Duration::from_millis(5)).await;
         loop {
             // Whatever stands there now is overwritten.

@@ -1,4 +1,7 @@
 //! A fleet: its members, what is done to them, and what must be so in the end.
+//!
+//! Members and servers are real processes in real time. So a fleet sleeps: between what it does to them, for
+//! as long as its seed says, and between two looks at what it waits for, for which there is a limit.
 
 use std::env;
 use std::process::{Child, Command, Stdio};

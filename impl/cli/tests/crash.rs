@@ -4,7 +4,7 @@
 #![cfg(all(target_os = "linux", feature = "etcd", feature = "postgres", feature = "redis"))]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -16,7 +16,7 @@ use lockspace_postgres::PostgresStore;
 use lockspace_redis::RedisStore;
 use lockspace_servers::{Etcd, Postgres, Redis};
 use lockspace_sqlite::SqliteStore;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -93,7 +93,7 @@ impl Place {
         rows.expect("the store answers").into_iter().map(|row| row.key).collect()
     }
 
-    /// Until somebody stands in the queue.
+    /// Until somebody stands in the queue. Only the store knows, and whoever asks it.
     fn until_somebody_waits(&self) {
         while self.names()[0]["waiting"].as_array().is_none_or(Vec::is_empty) {
             std::thread::sleep(Duration::from_millis(20));
@@ -146,6 +146,14 @@ impl Wrapper {
         Pid::from_raw(self.line().parse().expect("it is a number")).expect("it is not zero")
     }
 
+    /// Waits until its script has ended, and all that the script has started: what they say ends with the
+    /// last of them.
+    fn until_its_command_has_ended(&mut self) {
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).expect("it can be read");
+        assert_eq!(rest, "");
+    }
+
     fn send(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process), signal).expect("it is there");
     }
@@ -169,24 +177,14 @@ impl Drop for Wrapper {
     }
 }
 
-/// Until a process is dead: the test would hang if it stayed.
-fn until_dead(pid: Pid) {
-    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
-    while test_kill_process(pid).is_ok()
-        && !fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") Z "))
-    {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 fn assert_in_time(since: Instant) {
     assert!(since.elapsed() < BOUND + ALLOWANCE, "{:?}", since.elapsed());
 }
 
 /// `kill -9` while somebody waits.
 fn a_killed_holder_is_followed_by_whoever_waits(place: &Place) {
-    let mut killed = Wrapper::start(place.exec(&[], "echo $$; exec sleep 600"));
-    let command = killed.command();
+    let mut killed = Wrapper::start(place.exec(&[], "echo held; exec sleep 600"));
+    assert_eq!(killed.line(), "held");
     let mut heir = Wrapper::start(place.exec(&[], "echo granted; exec sleep 600"));
     place.until_somebody_waits();
     killed.send(Signal::KILL);
@@ -194,15 +192,15 @@ fn a_killed_holder_is_followed_by_whoever_waits(place: &Place) {
     assert_eq!(killed.process.wait().expect("it ends").signal(), Some(9));
     assert_eq!(heir.line(), "granted");
     assert_in_time(since);
-    until_dead(command);
+    killed.until_its_command_has_ended();
     heir.terminate();
     place.assert_that_nothing_is_left();
 }
 
 /// `kill -9`, and only those come by who would not wait.
 fn a_killed_holder_is_followed_by_whoever_would_not_wait(place: &Place) {
-    let mut killed = Wrapper::start(place.exec(&[], "echo $$; exec sleep 600"));
-    killed.command();
+    let mut killed = Wrapper::start(place.exec(&[], "echo held; exec sleep 600"));
+    assert_eq!(killed.line(), "held");
     assert_eq!(Wrapper::start(place.exec(&["--no-wait"], "echo never")).end(), Some(120));
     killed.send(Signal::KILL);
     let since = Instant::now();
@@ -218,7 +216,7 @@ fn a_killed_holder_is_followed_by_whoever_would_not_wait(place: &Place) {
 /// The holder and its command stand still, as on a machine that is suspended. The command goes on first, and
 /// does not know yet.
 fn a_holder_that_stood_still_cannot_write_and_is_told(place: &Place) {
-    let script = "write first; echo $$; until test -e go; do sleep 0.01; done; write stale; \
+    let script = "write first; mkfifo go; echo $$; read line <go; write stale; echo written; \
                   exec sleep 600";
     let mut paused = Wrapper::start(place.exec(&[], script));
     let command = paused.command();
@@ -229,19 +227,17 @@ fn a_holder_that_stood_still_cannot_write_and_is_told(place: &Place) {
     let since = Instant::now();
     assert_eq!(heir.line(), "granted");
     assert_in_time(since);
-    fs::write(place.file("go"), "").expect("it can be written");
     kill_process_group(command, Signal::CONT).expect("it is there");
-    while place.read("refused").is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    fs::write(place.file("go"), "go on\n").expect("it can be written");
+    assert_eq!(paused.line(), "written");
     assert_eq!(
         (place.read("record"), place.read("refused")),
         ("first\nsecond\n".into(), "stale\n".into())
     );
     paused.send(Signal::CONT);
     let since = Instant::now();
-    assert_eq!(paused.end(), Some(121), "it is told");
-    until_dead(command);
+    assert_eq!(paused.process.wait().expect("it ends").code(), Some(121), "it is told");
+    paused.until_its_command_has_ended();
     assert!(since.elapsed() < ALLOWANCE, "{:?}", since.elapsed());
     heir.terminate();
     place.assert_that_nothing_is_left();

@@ -273,6 +273,7 @@ async fn a_hint_that_is_compacted_away_hinders_no_hand_over() {
             let stands_still = async {
                 told_to.await.unwrap();
                 may_go_on.recv().unwrap();
+                // The limit for what follows.
                 tokio::time::sleep(LONG).await;
             };
             let token = tokio::select! {
@@ -471,7 +472,7 @@ async fn settled<T>(call: impl AsyncFn() -> Result<T, StoreError>) -> T {
             if let Ok(answer) = call().await {
                 return answer;
             }
-            // A new leader is chosen in about a second.
+            // A new leader is chosen in about a second, which only a call can show.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

@@ -120,6 +120,7 @@ impl Files {
     }
 }
 
+/// Time in which others find the file as a habit has left it: that is what the habits are about.
 fn pause(microseconds: u64) {
     std::thread::sleep(Duration::from_micros(microseconds));
 }

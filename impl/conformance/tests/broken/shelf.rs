@@ -112,13 +112,13 @@ impl Shelf {
             server.last
         });
         if early.is_some() {
-            sleep(Duration::from_micros(fastrand::u64(..500))).await;
+            someone_comes_between().await;
         }
         if self.flaw == Flaw::SwapIsNotAtomic {
             if self.server().version(key) != expected {
                 return Swap::Conflict;
             }
-            sleep(Duration::from_micros(fastrand::u64(..500))).await;
+            someone_comes_between().await;
         }
         let mut server = self.server();
         if server.version(key) != expected && self.flaw != Flaw::SwapIsNotAtomic {
@@ -149,6 +149,11 @@ impl Shelf {
         self.changed.notify_waiters();
         Swap::Swapped(Version(version))
     }
+}
+
+/// Sleeps, so that others are served meanwhile.
+async fn someone_comes_between() {
+    sleep(Duration::from_micros(fastrand::u64(..500))).await;
 }
 
 impl Server {
