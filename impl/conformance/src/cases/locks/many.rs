@@ -97,8 +97,8 @@ pub(crate) async fn a_shutdown_with_many_held_and_waiting_leaves_nothing(place: 
     let store = place.open().await;
     // Who waits for many names looks at each of them: in the usual intervals, not in those of the
     // other cases.
-    let here = opened(place.open().await, Options::new()).await;
-    let there = opened(place.open().await, Options::new()).await;
+    let (here, _) = opened(&place, Options::new(), None).await;
+    let (there, _) = opened(&place, Options::new(), None).await;
     let mut holders = JoinSet::new();
     for number in 0..place.many() {
         let space = Arc::clone(&here);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lockspace::store::record::Record;
-use lockspace::store::{Key, Options, Store};
+use lockspace::store::{Key, OpenError, Options, Store};
 use lockspace::{Guard, LockSpace};
 use tokio::time::{sleep, timeout};
 
@@ -40,13 +40,21 @@ async fn process(place: &Place) -> Arc<LockSpace> {
 
 /// The same, and the knob by which its line is cut.
 async fn behind_a_line(place: &Place, fault: Option<Fault>) -> (Arc<LockSpace>, Knob) {
-    let (line, knob) = Line::new(place.open().await, fault);
-    (opened(line, options()).await, knob)
+    opened(place, options(), fault).await
 }
 
-async fn opened(store: impl Store, options: Options) -> Arc<LockSpace> {
-    let space = LockSpace::open(store, options).await;
-    Arc::new(space.unwrap_or_else(|error| panic!("it cannot be opened: {error:?}")))
+/// A lockspace, and the knob of its line. A lockspace does not open if its first call is not answered in time: on a
+/// busy machine that says nothing of the store, so it is opened again.
+async fn opened(place: &Place, options: Options, fault: Option<Fault>) -> (Arc<LockSpace>, Knob) {
+    let limit = Instant::now() + LIMIT;
+    loop {
+        let (line, knob) = Line::new(place.open().await, fault);
+        match LockSpace::open(line, options.clone()).await {
+            Ok(space) => return (Arc::new(space), knob),
+            Err(OpenError::Store { .. }) if Instant::now() < limit => {}
+            Err(error) => panic!("it cannot be opened: {error}"),
+        }
+    }
 }
 
 /// Holds the name, or fails.
