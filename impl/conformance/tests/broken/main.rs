@@ -126,6 +126,17 @@ flaws_of_locks! {
         LoadsAreKeptUntilAHint by hints_that_are_lost_hinder_nobody, "";
 }
 
+#[test]
+fn a_store_that_does_not_answer_at_once_to_whoever_opens_it_is_not_refuted() {
+    struct Busy;
+    impl Has for Busy {
+        const FLAW: Flaw = Flaw::IsBusy;
+    }
+    let case = "one_at_a_time_is_inside";
+    let report = run_some::<Place<Busy>>(|other| other == case);
+    assert_eq!(report.verdict(case), Some(&Verdict::Proved));
+}
+
 /// What only processes of their own can show.
 macro_rules! flaws_of_files {
     ($($test:ident: $habit:ident by $by:ident;)+) => {$(

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     Nothing,
+    /// No flaw, but it takes patience: every other connection answers nothing for longer than a call lasts.
+    IsBusy,
     SwapIsNotAtomic,
     VersionsRestartWithTheRow,
     VersionIsDrawnBeforeTheRowIsLocked,
@@ -49,11 +51,13 @@ struct Server {
     failing: u32,
     /// How many swaps have failed.
     failed: u32,
+    connections: u32,
 }
 
 /// A connection to the shelf.
 pub(crate) struct Shelf {
     flaw: Flaw,
+    is_slow: bool,
     server: Arc<Mutex<Server>>,
     changed: Arc<Notify>,
     /// Calls of one connection that can be under way at once.
@@ -95,6 +99,9 @@ impl Shelf {
 
     /// The network, and a place that a call needs. A call that is dropped gives it back; nearly always.
     async fn travel(&self) {
+        if self.is_slow {
+            sleep(Duration::from_secs(1)).await;
+        }
         let place = self.places.acquire().await.unwrap();
         if self.flaw == Flaw::DroppedCallsKeepTheirPlace {
             place.forget();
@@ -290,8 +297,11 @@ impl<F: Has> Harness for Place<F> {
     }
 
     async fn open(&self) -> Shelf {
+        let mut server = self.server.lock().unwrap();
+        server.connections += 1;
         Shelf {
             flaw: F::FLAW,
+            is_slow: F::FLAW == Flaw::IsBusy && server.connections.is_multiple_of(2),
             server: Arc::clone(&self.server),
             changed: Arc::clone(&self.changed),
             places: Semaphore::new(16),
