@@ -24,6 +24,8 @@ pub(crate) enum Fate {
     Swallowed,
     /// It is done, and answered so many milliseconds later.
     Slow(u64),
+    /// The store's own code panics.
+    Panics,
 }
 
 /// See the [module](self). Clones share everything.
@@ -102,6 +104,7 @@ impl Faulty {
             }
             Fate::RequestLost => Err(StoreError::Unknown("the request was lost".into())),
             Fate::Swallowed => pending().await,
+            Fate::Panics => panic!("on purpose"),
             Fate::Slow(milliseconds) => {
                 let answer = call.await;
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;

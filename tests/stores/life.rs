@@ -39,6 +39,9 @@ async fn a_shutdown_leaves_no_row() {
     assert_eq!((report.revoked, report.unreturned, report.session_left), (1_000, 0, false));
     assert!(guards.iter().all(lockspace::Guard::is_lost));
     assert_eq!(rows(&store).await, [""; 0]);
+    drop(guards);
+    assert!(space.audit().is_quiescent() && other.audit().is_quiescent());
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,4 +194,79 @@ async fn a_store_that_does_not_answer_is_not_opened() {
     store.usually(Fate::Done);
     pass(TTL).await;
     assert_eq!(rows(&store.inner).await, [""; 0], "a row that was written all the same");
+}
+
+/// After so long, for the first time.
+const KEEP_ALIVE: Duration = Duration::from_millis(4_500);
+
+/// A name is held, and the first keep-alive has this fate. So long after it began the session is closed: what
+/// is left of it then, and ever after?
+async fn closed_after(fate: Fate, after: Duration) {
+    let inner = Memory::new();
+    let store = Faulty::over(inner.clone());
+    let space = open(store.clone()).await;
+    let guard = space.acquire(NAME).lease(10 * TTL).await.unwrap();
+    if after > KEEP_ALIVE {
+        store.at(store.calls(), fate);
+    }
+    pass(after).await;
+    let report = if after.as_millis() % 2 == 0 {
+        drop(guard);
+        space.shutdown(Duration::ZERO).await
+    } else {
+        let report = space.shutdown(Duration::ZERO).await;
+        drop(guard);
+        report
+    };
+    let told = format!("{fate:?}, closed after {after:?}");
+    assert_eq!((report.unreturned, report.session_left), (0, false), "{told}");
+    assert_eq!(rows(&inner).await, [""; 0], "{told}");
+    pass(TTL).await;
+    assert_eq!(rows(&inner).await, [""; 0], "{told}: it was brought back");
+    assert!(space.audit().is_quiescent(), "{told}: {}", space.audit());
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_closed_around_its_keep_alive_leaves_no_row_task_or_timer() {
+    for after in 4_000..6_000 {
+        closed_after(Fate::Done, Duration::from_millis(after)).await;
+    }
+    for fate in [Fate::Slow(700), Fate::AnswerLost, Fate::RequestLost, Fate::Refused] {
+        for after in 4_501..6_000 {
+            closed_after(fate, Duration::from_millis(after)).await;
+        }
+    }
+    // A call without an answer is given up after 2,250 ms.
+    for after in 4_501..7_001 {
+        closed_after(Fate::Swallowed, Duration::from_millis(after)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_aborted_or_panics_gives_its_name_back_to_other_processes() {
+    let store = Memory::new();
+    let (here, there) = (open(store.clone()).await, open(store.clone()).await);
+    for panics in [false, true] {
+        let (end, ends) = tokio::sync::oneshot::channel::<()>();
+        let space = here.clone();
+        let holder = tokio::spawn(async move {
+            let _guard = space.acquire(NAME).lease(10 * TTL).await.unwrap();
+            assert!(ends.await.is_ok(), "on purpose");
+        });
+        settle().await;
+        assert_eq!(names(&store).await.len(), 1);
+        if panics {
+            drop(end);
+            assert!(holder.await.unwrap_err().is_panic());
+        } else {
+            holder.abort();
+            assert!(holder.await.unwrap_err().is_cancelled());
+        }
+        // By its guard, and not because somebody has missed it.
+        within(Duration::from_millis(1), there.acquire(NAME)).await.unwrap().release().unwrap();
+        settle().await;
+        assert_eq!(names(&store).await, [""; 0]);
+        assert!(here.audit().is_quiescent(), "{}", here.audit());
+    }
 }

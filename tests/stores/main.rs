@@ -10,6 +10,7 @@ mod history;
 mod life;
 mod names;
 mod operate;
+mod outage;
 mod sections;
 mod trips;
 mod versions;

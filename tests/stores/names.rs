@@ -221,3 +221,62 @@ async fn a_wait_that_ends_in_vain_says_who_elsewhere_was_in_the_way() {
     assert_eq!(standing.holder.map(|holder| holder.token), Some(guard.fencing_token()));
     assert_eq!(standing.elsewhere, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_wait_timeout_ends_whether_the_name_is_held_here_or_elsewhere() {
+    let store = Memory::new();
+    let (here, there) = (open(store.clone()).await, open(store.clone()).await);
+    let guard = here.acquire(NAME).await.unwrap();
+    for space in [&here, &there] {
+        for micros in [0, 1, 999, 1_000, 1_001] {
+            let wait = Duration::from_micros(micros);
+            for wait in [wait, wait + Duration::from_nanos(1)] {
+                let answer = within(2 * TTL, space.acquire(NAME).wait_timeout(wait)).await;
+                let told = answer.as_ref().unwrap_err();
+                let is_busy = matches!(told, AcquireError::Busy { .. });
+                let timed_out = matches!(told, AcquireError::TimedOut(_));
+                // So short a wait may end before the store has said anything.
+                let unreachable = matches!(told, AcquireError::Unreachable(_));
+                let fits = if wait.is_zero() { is_busy } else { timed_out || unreachable };
+                assert!(fits, "{wait:?}: {told}");
+            }
+        }
+    }
+    let longest = tokio::spawn({
+        let there = there.clone();
+        async move { there.acquire(NAME).wait_timeout(Duration::MAX).await.unwrap().release() }
+    });
+    pass(20 * TTL).await;
+    assert!(!longest.is_finished());
+    drop(guard);
+    within(Duration::from_millis(1), longest).await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(names(&store).await, [""; 0]);
+    assert!(here.audit().is_quiescent() && there.audit().is_quiescent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_hours_keeps_its_place() {
+    let store = Memory::new();
+    let here = open(store.clone()).await;
+    let guard = here.acquire(NAME).await.unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let there = open(store.clone()).await;
+        waiting.push(tokio::spawn(async move {
+            let guard = there.acquire(NAME).await.unwrap();
+            pass(TTL).await;
+            guard.release()
+        }));
+        settle().await;
+    }
+    pass(Duration::from_secs(4 * 3_600)).await;
+    assert!(!guard.is_lost());
+    guard.release().unwrap();
+    for (turn, waiting) in (1..).zip(waiting) {
+        let granted = within(TTL + Duration::from_millis(5), waiting).await;
+        assert_eq!(granted.unwrap(), Ok(()), "the {turn}. in the queue");
+    }
+    settle().await;
+    assert_eq!(names(&store).await, [""; 0]);
+}

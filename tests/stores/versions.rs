@@ -131,6 +131,26 @@ async fn a_store_that_was_restored_from_a_copy_ends_the_session_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_grant_that_the_store_has_forgotten_is_overtaken_by_a_greater_token_and_ends_at_a_sweep()
+{
+    let store = Restorable::default();
+    let (here, there) = (open(store.clone()).await, open(store.clone()).await);
+    // As a replica does that takes over and had heard of the session, and not of the grant.
+    let behind = store.copy();
+    let guard = here.acquire(NAME).await.unwrap();
+    store.restore(&behind);
+    let heir = there.acquire(NAME).await.unwrap();
+    // Nobody can know it yet: two believe to hold the name, and the resource has to look at the tokens.
+    assert!(!guard.is_lost() && heir.fencing_token() > guard.fencing_token());
+    let lost = within(TTL + Duration::from_secs(1), guard.lost()).await;
+    assert_eq!(lost.reason, Loss::Forced);
+    assert!(!heir.is_lost());
+    drop(guard);
+    pass(2 * TTL).await;
+    assert_eq!(heir.release(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_has_lost_everything_ends_the_session() {
     let store = Restorable::default();
     let space = open(store.clone()).await;

@@ -62,7 +62,8 @@ pub(crate) struct Driver {
     hints: Option<Hints>,
     /// Calls that have failed since one did not.
     failures: u32,
-    last_success: Moment,
+    /// When the first of them did; while closing, at the earliest when that began.
+    failing_since: Option<Moment>,
     times: Times,
     /// Nobody wants anything any more.
     closing: bool,
@@ -127,7 +128,7 @@ impl Driver {
             calls: FuturesUnordered::new(),
             hints,
             failures: 0,
-            last_success: now,
+            failing_since: None,
             times: Times::default(),
             closing: false,
             unreturned: 0,
@@ -230,7 +231,8 @@ impl Driver {
     fn close(&mut self) {
         if !self.closing {
             self.closing = true;
-            self.last_success = self.now();
+            let now = self.now();
+            self.failing_since.iter_mut().for_each(|since| *since = now);
             self.member.close();
         }
     }
@@ -246,6 +248,7 @@ impl Driver {
         };
         if let Some(problem) = done.problem.as_ref().and_then(Problem::of_store) {
             self.failures = self.failures.saturating_add(1);
+            self.failing_since.get_or_insert(now);
             self.status.failed(name.as_ref(), problem);
             if let Some(Problem::Version(version)) = done.problem {
                 self.status.gave(version);
@@ -262,7 +265,7 @@ impl Driver {
             }
         } else {
             self.failures = 0;
-            self.last_success = now;
+            self.failing_since = None;
             name.iter().for_each(|name| self.status.answered(name));
         }
         if let (Answer::Other(id, Reply::Unreadable), Some(Problem::Row(why))) =
@@ -480,16 +483,19 @@ impl Driver {
     fn next_wake(&self) -> Option<Moment> {
         let Times { look, sweep, retry, begin } = self.times;
         let member = self.member.next_wake();
-        let closing =
-            (self.closing && self.failures > 0).then(|| self.last_success + self.plan.call_timeout);
-        [look, sweep, retry, begin, member, closing].into_iter().flatten().min()
+        [look, sweep, retry, begin, member, self.gives_up()].into_iter().flatten().min()
     }
 
-    /// Whether everything is given back, or cannot be.
+    /// When it leaves to others what could not be given back. One call without an answer is not yet a store
+    /// that cannot be reached: there is time for another.
+    fn gives_up(&self) -> Option<Moment> {
+        self.failing_since.filter(|_| self.closing).map(|since| since + self.plan.call_timeout)
+    }
+
+    /// Whether it has closed, or cannot.
     fn is_over(&self) -> bool {
-        let given_up =
-            self.failures > 0 && self.now() >= self.last_success + self.plan.call_timeout;
-        self.closing && (self.member.is_over() || given_up)
+        let has_given_up = self.gives_up().is_some_and(|at| self.now() >= at);
+        self.closing && (self.member.is_over() || has_given_up)
     }
 
     fn end(&mut self) {
