@@ -168,3 +168,42 @@ async fn acquire_that_need_not_wait_is_not_measured_and_touches_no_timer() {
     assert_eq!(space.stats().wait.mean(), None);
     assert!(space.audit().is_quiescent(), "nor was a reaper ever started");
 }
+
+/// A future that queues, is kept and never polled again is granted all the same. Nobody can make it look, and
+/// it is shown.
+#[tokio::test(start_paused = true)]
+async fn grant_that_nobody_looks_at_is_shown_with_its_label_counted_and_reported() {
+    let limits = HealthLimits::new().longest_hold(ms(1_000)).longest_wait(ms(1_000));
+    let space = LockSpace::builder().health_limits(limits).build();
+    let guard = space.acquire("a").await.unwrap();
+    let kept = Hand::new(space.acquire("a").label("kept").into_future()).waits();
+    let mut behind = Hand::new(space.acquire("a").into_future()).waits();
+    drop(guard);
+    assert_eq!((space.audit().held, space.audit().unseen), (1, 1), "{}", space.audit());
+    tokio::time::advance(ms(1_001)).await;
+    assert!(behind.poll().is_pending());
+    let holder = space.snapshot().names.remove(0).holder;
+    assert_eq!(holder.label.as_deref(), Some("kept"));
+    let health = space.health();
+    assert_eq!(health.level(), HealthLevel::Degraded);
+    let held_long = |reason: &HealthReason| match reason {
+        HealthReason::LongHold { label, .. } => label.as_deref() == Some("kept"),
+        _ => false,
+    };
+    let waits_long = |reason: &HealthReason| matches!(reason, HealthReason::LongWait { .. });
+    assert!(health.reasons.iter().any(held_long), "{health}");
+    assert!(health.reasons.iter().any(waits_long), "{health}");
+    drop(kept);
+    assert!(behind.answer().is_ok(), "and whoever drops it lets the next one in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn grant_that_nobody_looks_at_ends_with_its_lease() {
+    let space = LockSpace::new();
+    let guard = space.acquire("a").await.unwrap();
+    let kept = Hand::new(space.acquire("a").lease(ms(10)).into_future()).waits();
+    let behind = space.acquire("a").into_future();
+    drop(guard);
+    drop(tokio::time::timeout(ms(11), behind).await.unwrap().unwrap());
+    assert!(kept.answer().unwrap().is_lost());
+}
