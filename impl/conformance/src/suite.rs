@@ -9,6 +9,7 @@ macro_rules! __each_case {
             swap::a_swap_does_what_it_says,
             swap::a_swap_is_done_once,
             swap::any_bytes_under_any_key_come_back,
+            swap::keys_that_look_alike_are_different_rows,
             swap::swaps_of_many_are_linearizable,
             swap::swaps_of_many_processes_are_linearizable,
             versions::versions_grow_over_all_keys,

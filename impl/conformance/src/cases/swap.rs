@@ -1,8 +1,11 @@
 //! Point 1 of the contract: what a swap does, alone and among many.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Looked, agree, conflict, crowd, crowd_of, load, swap};
+use lockspace::store::Store;
+
+use super::{Looked, agree, conflict, crowd, crowd_of, load, soon, swap};
 use crate::judge;
 use crate::place::Place;
 use crate::process::{Processes, Remote};
@@ -62,6 +65,48 @@ pub(crate) async fn any_bytes_under_any_key_come_back(place: Place) -> Looked {
             let (_, bytes) = load(&store, other).await.expect("it was written");
             assert!(bytes == contents[3], "{other:?} was changed with {key:?}");
         }
+    }
+    Ok(())
+}
+
+/// Keys that servers and file systems have taken for one another: by their case, by what stands around them,
+/// by where they think that a text ends, or by how Unicode can be written.
+const ALIKE: [&str; 17] = [
+    "lock/a",
+    "lock/A",
+    "lock/a ",
+    "lock/ a",
+    "lock/a.",
+    "lock/a\t",
+    "lock/a\0",
+    "lock/a\0b",
+    "lock/a\u{200b}",
+    "lock/ａ",
+    "lock/ä",
+    "lock/Ä",
+    "lock/a\u{308}",
+    "lock/ß",
+    "lock/ss",
+    "lock/i",
+    "lock/ı",
+];
+
+pub(crate) async fn keys_that_look_alike_are_different_rows(place: Place) -> Looked {
+    let (here, there) = (place.open().await, place.open().await);
+    let mut versions = Vec::new();
+    for key in ALIKE {
+        versions.push(swap(&here, key, None, Some(key.as_bytes())).await);
+    }
+    for (gone, (key, version)) in ALIKE.iter().zip(versions).enumerate() {
+        for other in &ALIKE[gone..] {
+            let row = load(&there, other).await.map(|(_, bytes)| bytes);
+            assert_eq!(row.as_deref(), Some(other.as_bytes()), "the row of {other:?}");
+        }
+        let rows = soon("a scan", there.scan(key)).await.expect("a scan");
+        let found: BTreeSet<_> = rows.iter().map(|row| row.key.as_str()).collect();
+        let meant = ALIKE[gone..].iter().copied().filter(|other| other.starts_with(key)).collect();
+        assert_eq!(found, meant, "what begins with {key:?}");
+        swap(&here, key, Some(version), None).await;
     }
     Ok(())
 }
