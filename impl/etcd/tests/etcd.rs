@@ -322,6 +322,21 @@ async fn a_hint_that_is_compacted_away_hinders_no_hand_over() {
 }
 
 #[tokio::test]
+async fn nothing_expires_by_the_clock_of_the_server() {
+    let Some(server) = Etcd::start() else { return };
+    let space = LockSpace::open(connect(&server).await, Options::new()).await.unwrap();
+    let held = soon(space.acquire("a").lease(LONG).into_future()).await.unwrap();
+    let leases = post(&server, "lease/leases", "{}", "");
+    assert!(!leases.contains("\"leases\""), "it has given a lease: {leases}");
+    held.release().unwrap();
+    soon(space.shutdown(Duration::ZERO)).await;
+    // A lease would be seen.
+    post(&server, "lease/grant", r#"{"TTL":"60"}"#, "");
+    let leases = post(&server, "lease/leases", "{}", "");
+    assert!(leases.contains("\"leases\""), "{leases}");
+}
+
+#[tokio::test]
 async fn a_version_that_no_row_has_is_a_conflict() {
     let Some(server) = Etcd::start() else { return };
     let store = connect(&server).await;

@@ -346,6 +346,14 @@ async fn durability_is_what_the_server_is_set_to() {
 }
 
 #[tokio::test]
+async fn a_failover_is_not_promised_whatever_the_server_is_set_to() {
+    for settings in [&[][..], &["synchronous_commit=remote_apply"]] {
+        let Some(server) = Postgres::start_with(settings) else { return };
+        assert!(!connect(&server).await.capabilities().survives_failover, "{settings:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_fails_at_the_commit_is_not_done() {
     let Some(server) = Postgres::start() else { return };
     let store = connect(&server).await;

@@ -245,6 +245,58 @@ async fn a_holder_is_told_that_its_namespace_was_evicted() {
     .await;
 }
 
+/// The whole namespace as the server would hand it to another one.
+async fn dump(server: &Server) -> Vec<u8> {
+    match raw(server, &["DUMP", "lockspace:{test}"]).await.unwrap() {
+        redis::Value::BulkString(bytes) => bytes,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a failover to a replica does that has not heard of the latest swaps: they are gone, with the count.
+async fn put_back(server: &Server, dump: &[u8]) {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut restore = redis::cmd("RESTORE");
+    restore.arg("lockspace:{test}").arg(0).arg(dump).arg("REPLACE");
+    restore.query_async::<()>(&mut connection).await.unwrap();
+}
+
+/// S1 is what a failover of Redis can cost, and is not promised; S2 stays, and the first holder is told.
+#[tokio::test]
+async fn a_grant_that_a_failover_loses_is_overtaken_by_a_greater_token_and_its_holder_is_told() {
+    let Some(server) = Redis::start() else { return };
+    assert!(!connect(&server).await.capabilities().survives_failover, "nothing else is promised");
+    let opened = async || {
+        let options = Options::new().ttl(Duration::from_secs(2));
+        LockSpace::open(connect(&server).await, options).await.expect("the server runs")
+    };
+    let (here, there) = (opened().await, opened().await);
+    let behind = dump(&server).await;
+    let held = soon(here.acquire("a").into_future()).await.unwrap();
+    put_back(&server, &behind).await;
+    let heir = soon(there.acquire("a").into_future()).await.unwrap();
+    assert!(heir.fencing_token() > held.fencing_token());
+    let lost = soon(held.lost()).await;
+    assert_eq!(lost.token, held.fencing_token());
+    drop((held, heir));
+    soon(async { tokio::join!(here.shutdown(Duration::ZERO), there.shutdown(Duration::ZERO)) })
+        .await;
+    let left = connect(&server).await.scan("").await.unwrap();
+    assert_eq!(left, []);
+}
+
+#[tokio::test]
+async fn nothing_expires_by_the_clock_of_the_server() {
+    let Some(server) = Redis::start() else { return };
+    let space = LockSpace::open(connect(&server).await, Options::new()).await.unwrap();
+    let held = soon(space.acquire("a").lease(LONG).into_future()).await.unwrap();
+    let expires = raw(&server, &["PTTL", "lockspace:{test}"]).await.unwrap();
+    assert_eq!(expires, redis::Value::Int(-1), "it has no time to live");
+    held.release().unwrap();
+    soon(space.shutdown(Duration::ZERO)).await;
+}
+
 #[tokio::test]
 async fn namespaces_share_nothing() {
     let Some(server) = Redis::start() else { return };

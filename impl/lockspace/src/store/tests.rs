@@ -88,6 +88,39 @@ fn the_numbers_of_claims_follow_the_clock_and_never_go_back() {
     assert_eq!(drawn, [1, 500, 501, 502, 503, 600]);
 }
 
+/// The clock of the wall is asked for nothing but numbers of claims.
+#[test]
+fn a_clock_that_is_set_an_hour_forward_or_back_moves_no_end_of_trust_and_no_takeover() {
+    let (begun, hour) = (1_700_000_000_000_000, 3_600_000_000);
+    let courses = [begun, begun + hour, begun - hour].map(|clock| {
+        let mut member = member();
+        member.number_from(begun);
+        assert!(member.want(&red()));
+        answer(&mut member, Reply::Swapped(Version(2)), seconds(0));
+        // Somebody else's session is met for the first time.
+        member.others.want(SessionId(2));
+        let theirs = Reply::Loaded(Some((Version(1), SessionRecord::new(TTL, ""))));
+        assert_eq!(member.others.ask(seconds(0)), Some((SessionId(2), Ask::Load)));
+        member.others.take(SessionId(2), &theirs, seconds(0));
+        // Now somebody sets the clock.
+        member.number_from(clock);
+        let kept_alive = member.next_wake();
+        let token = FencingToken(2);
+        let trusts = (0..20).map(|at| member.holds(&red(), token, seconds(at)));
+        let trusts: Vec<_> = trusts.collect();
+        let takes_over = (0..20).map(|at| {
+            member.others.want(SessionId(2));
+            let asked = member.others.ask(seconds(at));
+            member.others.take(SessionId(2), &theirs, seconds(at));
+            matches!(asked, Some((_, Ask::Swap { .. })))
+        });
+        (kept_alive, trusts, takes_over.collect::<Vec<_>>())
+    });
+    assert!(courses[0].1[13] && !courses[0].1[14], "it trusts itself for 13.5 seconds");
+    assert!(!courses[0].2[14] && courses[0].2[15], "and others for 15");
+    assert!(courses.iter().all(|course| *course == courses[0]));
+}
+
 #[test]
 fn a_held_name_asks_for_nothing_but_its_sessions_keep_alive() {
     let mut member = holding();
