@@ -6,6 +6,7 @@
 
 mod counts;
 mod documents;
+mod failures;
 mod house;
 mod metrics;
 mod packages;
