@@ -210,7 +210,7 @@ async fn closed_after(fate: Fate, after: Duration) {
         store.at(store.calls(), fate);
     }
     pass(after).await;
-    let report = if after.as_millis() % 2 == 0 {
+    let report = if after.as_millis().is_multiple_of(2) {
         drop(guard);
         space.shutdown(Duration::ZERO).await
     } else {
