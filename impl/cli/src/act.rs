@@ -1,11 +1,12 @@
 //! `lockspace force-release` and `wait`: one name of a store.
 
 use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin, stdout};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lockspace::store::record::{Record, SessionId, SessionRecord};
 use lockspace::store::{Key, Store, Version};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::exit::Exit;
 use crate::output::document;
@@ -122,15 +123,72 @@ struct Seen(std::collections::BTreeMap<SessionId, (Version, Instant)>);
 
 impl Seen {
     async fn lives(&mut self, store: &impl Store, session: SessionId) -> Result<bool, Problem> {
+        let asked = Instant::now();
         let Some((version, bytes)) = store.load(&Key::Session(session).to_string()).await? else {
             return Ok(false);
         };
         let ttl = SessionRecord::read(&bytes).map_or(Duration::MAX, |record| record.ttl());
-        let now = Instant::now();
-        let seen = self.0.entry(session).or_insert((version, now));
+        let seen = self.0.entry(session).or_insert((version, Instant::now()));
         if seen.0 != version {
-            *seen = (version, now);
+            *seen = (version, Instant::now());
         }
-        Ok(now.duration_since(seen.1) < ttl)
+        // It was so when this was asked, and perhaps not any more when the answer came.
+        Ok(asked.saturating_duration_since(seen.1) < ttl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use lockspace::LockSpace;
+    use lockspace::store::{Memory, Options, Row, Store, StoreError, Swap, Version};
+    use tokio::time::{sleep, timeout};
+
+    use super::until_free;
+
+    /// The usual one.
+    const TTL: Duration = Duration::from_secs(15);
+
+    /// A store of which one load is answered late: the second one of the holder's session.
+    struct Late {
+        memory: Memory,
+        loads: AtomicUsize,
+    }
+
+    impl Store for Late {
+        async fn load(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+            let row = self.memory.load(key).await;
+            if self.loads.fetch_add(1, Ordering::Relaxed) == 3 {
+                sleep(2 * TTL).await;
+            }
+            row
+        }
+
+        async fn swap(
+            &self,
+            key: &str,
+            expected: Option<Version>,
+            new: Option<&[u8]>,
+        ) -> Result<Swap, StoreError> {
+            self.memory.swap(key, expected, new).await
+        }
+
+        async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
+            self.memory.scan(prefix).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_lives_is_not_taken_for_dead_because_an_answer_is_late() {
+        let memory = Memory::new();
+        let space = LockSpace::open(memory.clone(), Options::new()).await.expect("it is there");
+        let guard = space.acquire("a").await.expect("it is free");
+        let late = Late { memory, loads: AtomicUsize::new(0) };
+        let waited = timeout(Duration::from_secs(600), until_free(&late, "lock/a")).await;
+        assert!(waited.is_err(), "somebody lives who holds it");
+        assert!(!guard.is_lost());
+        assert!(late.loads.load(Ordering::Relaxed) > 100, "it has looked on");
     }
 }

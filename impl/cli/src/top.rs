@@ -1,6 +1,7 @@
 //! `lockspace top`: what stands in a store, again and again. On a terminal it has a screen of its own; for a
 //! program it writes a line of JSON for each look.
 
+use std::future::pending;
 use std::io::{self, IsTerminal, Write, stdin, stdout};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::age;
 use crate::exit::Exit;
+use crate::span::Span;
 use crate::store::{self, StoreArgs, survey};
 use crate::table::{Shown, Watched, as_json, counts, lines};
 
@@ -17,9 +19,9 @@ use crate::table::{Shown, Watched, as_json, counts, lines};
 pub(crate) struct TopArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// Seconds from one look to the next
-    #[arg(long, default_value_t = 1.0)]
-    every: f64,
+    /// The time from one look to the next
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    every: Span,
     /// Ends after so many looks
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     looks: Option<u64>,
@@ -29,8 +31,7 @@ pub(crate) struct TopArgs {
 }
 
 pub(crate) fn top(args: &TopArgs) -> io::Result<Exit> {
-    let every = Duration::try_from_secs_f64(args.every).map_err(io::Error::other)?;
-    let every = every.max(Duration::from_millis(100));
+    let every = args.every.duration().max(Duration::from_millis(100));
     let live = !args.json && stdout().is_terminal() && stdin().is_terminal();
     let looks = if live || args.json { args.looks } else { Some(args.looks.unwrap_or(1)) };
     let begun = Instant::now();
@@ -42,6 +43,7 @@ pub(crate) fn top(args: &TopArgs) -> io::Result<Exit> {
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
             signal(SignalKind::hangup())?,
+            signal(SignalKind::quit())?,
         ]));
         let screen = live.then(Screen::take).transpose()?;
         let mut quit = std::pin::pin!(quit(live));
@@ -98,18 +100,19 @@ fn show(url: &str, found: &Survey, shown: Shown<'_>) -> io::Result<()> {
 }
 
 /// Until one of the signals comes that end this.
-async fn end([mut interrupt, mut terminate, mut hangup]: [Signal; 3]) {
+async fn end([mut interrupt, mut terminate, mut hangup, mut quit]: [Signal; 4]) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         _ = hangup.recv() => {}
+        _ = quit.recv() => {}
     }
 }
 
 /// Until the user wants no more, where there is a user.
 async fn quit(live: bool) {
     if !live {
-        return std::future::pending().await;
+        return pending().await;
     }
     let (pressed, mut heard) = tokio::sync::mpsc::channel::<()>(1);
     std::thread::spawn(move || {
@@ -120,13 +123,15 @@ async fn quit(live: bool) {
                 return;
             }
         }
-        // The terminal is gone, or its input has ended: look on until a signal comes.
-        std::thread::park();
     });
-    heard.recv().await;
+    // Nothing is heard if the terminal is gone, or its input has ended: look on until a signal comes.
+    if heard.recv().await.is_none() {
+        pending::<()>().await;
+    }
 }
 
-/// A screen of its own, on which keys are heard at once; given back when it is dropped.
+/// A screen of its own, on which keys are heard at once and long lines are cut off; given back when it is
+/// dropped.
 struct Screen(Termios);
 
 impl Screen {
@@ -135,15 +140,18 @@ impl Screen {
         let mut raw = before.clone();
         raw.local_modes &= !(LocalModes::ICANON | LocalModes::ECHO);
         tcsetattr(stdin(), OptionalActions::Now, &raw)?;
-        write!(stdout(), "\x1b[?1049h\x1b[?25l")?;
-        Ok(Self(before))
+        // From here on it is given back, whatever fails.
+        let screen = Self(before);
+        write!(stdout(), "\x1b[?1049h\x1b[?25l\x1b[?7l")?;
+        Ok(screen)
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = write!(stdout(), "\x1b[?25h\x1b[?1049l");
-        let _ = stdout().flush();
+        // The keys first: who sees the old screen again may use them.
         let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
+        let _ = write!(stdout(), "\x1b[?7h\x1b[?25h\x1b[?1049l");
+        let _ = stdout().flush();
     }
 }

@@ -3,6 +3,8 @@
 //! that goes on is told and its command stopped, and no row is left.
 #![cfg(all(target_os = "linux", feature = "etcd", feature = "postgres", feature = "redis"))]
 
+mod soon;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -18,6 +20,7 @@ use lockspace_servers::{Etcd, Postgres, Redis};
 use lockspace_sqlite::SqliteStore;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
+use soon::until;
 use tempfile::TempDir;
 
 const TTL: Duration = Duration::from_secs(3);
@@ -95,9 +98,9 @@ impl Place {
 
     /// Until somebody stands in the queue. Only the store knows, and whoever asks it.
     fn until_somebody_waits(&self) {
-        while self.names()[0]["waiting"].as_array().is_none_or(Vec::is_empty) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until("somebody waits", || {
+            self.names()[0]["waiting"].as_array().is_some_and(|waiting| !waiting.is_empty())
+        });
     }
 
     fn assert_that_nothing_is_left(&self) {

@@ -39,14 +39,26 @@ fn sessions(page: &str) -> Vec<(usize, Vec<Step>)> {
     sessions
 }
 
+/// How many hold and wait; and until there are more of them, which is soon or never.
+const SHELL: &str = r#"
+exec 2>&1
+claims() { lockspace ls | wc -l; }
+until_there_are_more_than() {
+    for _ in $(seq 1000); do
+        if [ "$(claims)" -gt "$1" ]; then return; fi
+    done
+    echo "nobody has come"
+}
+"#;
+
 /// What a shell makes of the commands of a session: what each of them has said.
 fn held(steps: &[Step], folder: &Path) -> Vec<Vec<String>> {
     const NEXT: &str = "-- the next command --";
-    let mut script = "exec 2>&1\nclaims() { lockspace ls | wc -l; }\n".to_owned();
+    let mut script = SHELL.to_owned();
     for Step { command, .. } in steps {
         // A user sees when somebody in the background has the name, or stands in line, and goes on then.
         let (before, after) = if command.ends_with('&') {
-            ("before=$(claims)\n", "until [ $(claims) -gt $before ]; do :; done\n")
+            ("before=$(claims)\n", "until_there_are_more_than $before\n")
         } else {
             ("", "")
         };

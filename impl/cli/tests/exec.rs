@@ -1,5 +1,7 @@
 //! `lockspace exec`, as a user runs it: real commands, real signals, and several shells at once.
 
+mod soon;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use soon::until;
 use tempfile::TempDir;
 
 /// How long a command may run that is stopped then: a shell that has much beside it must be able to start.
@@ -27,9 +30,15 @@ impl Place {
     }
 
     fn lockspace(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lockspace"));
+        self.started_by(&["env", "--default-signal"], args)
+    }
+
+    /// Whoever starts it decides which signals it ignores: not whoever runs the tests.
+    fn started_by(&self, starter: &[&str], args: &[&str]) -> Command {
+        let mut command = Command::new(starter[0]);
+        command.args(&starter[1..]).arg(env!("CARGO_BIN_EXE_lockspace"));
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // In no foreground, wherever the tests are run from: `exec_terminal.rs` is about that.
+        // In no foreground, wherever the tests are run from: `terminal.rs` is about that.
         command.process_group(0);
         command.env("LOCKSPACE_STORE", format!("sqlite:{}", self.file("locks.sqlite").display()));
         command
@@ -228,6 +237,23 @@ fn signals_reach_the_command() {
 }
 
 #[test]
+fn a_signal_that_is_ignored_from_the_beginning_does_not_reach_the_command() {
+    let place = Place::new();
+    let script = "trap 'exit 9' USR1; echo begun; while :; do sleep 0.01; done";
+    for (signal, name) in [(Signal::HUP, "HUP"), (Signal::INT, "INT"), (Signal::QUIT, "QUIT")] {
+        // As nohup(1) does, and as a shell does to what a script leaves in the background.
+        let ignore = format!("--ignore-signal={name}");
+        let args = ["exec", "job", "--", "sh", "-c", script];
+        let started = place.started_by(&["env", "--default-signal", &ignore], &args);
+        let (held, _) = Held::new(started);
+        held.send(signal);
+        // Passed on in this order, if at all.
+        held.send(Signal::USR1);
+        assert_eq!(held.end().0, Some(9), "{name}");
+    }
+}
+
+#[test]
 fn who_is_ended_while_it_waits_leaves_the_queue() {
     let place = Place::new();
     let (held, _) = Held::new(place.exec(&[], "echo begun; exec sleep 600"));
@@ -236,10 +262,7 @@ fn who_is_ended_while_it_waits_leaves_the_queue() {
         let output = place.lockspace(&["ls"]).output().expect("the binary runs");
         String::from_utf8_lossy(&output.stdout).contains("waits 1")
     };
-    // Only the store knows, and whoever asks it.
-    while !waiting() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("somebody waits", waiting);
     kill_process(Pid::from_child(&waiter), Signal::TERM).expect("it is there");
     assert_eq!(waiter.wait().expect("it ends").code(), Some(128 + 15));
     assert!(!waiting());

@@ -1,5 +1,6 @@
 //! The command on a terminal, as a user sits before one: a pseudo-terminal that is the controlling one of a
 //! session of its own, whose keys are pressed and whose screen is read.
+#![cfg(target_os = "linux")]
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -13,9 +14,12 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 use tempfile::TempDir;
 
+const LOCKSPACE: &str = env!("CARGO_BIN_EXE_lockspace");
 const CTRL_C: &[u8] = b"\x03";
-const OTHER_SCREEN: &str = "\x1b[?1049h\x1b[?25l";
-const BACK: &str = "\x1b[?25h\x1b[?1049l";
+const CTRL_BACKSLASH: &[u8] = b"\x1c";
+/// On which the cursor is not seen, and what is too long for a line is not shown.
+const OTHER_SCREEN: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const BACK: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// A store in a folder of its own.
 struct Place(TempDir);
@@ -33,7 +37,7 @@ impl Place {
 
     /// Holds a name until it is killed, or its command is.
     fn holds(&self, name: &str, label: &str) -> Child {
-        let mut command = self.at(Command::new(env!("CARGO_BIN_EXE_lockspace")));
+        let mut command = self.at(Command::new(LOCKSPACE));
         command.args(["exec", name, "--label", label, "--", "sh", "-c", "echo; exec sleep 600"]);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it runs");
@@ -58,6 +62,15 @@ struct Terminal {
 impl Terminal {
     /// Runs the command with this terminal as the one that its keys come from.
     fn run(place: &Place, args: &[&str], rows: u16, variables: &[(&str, &str)]) -> Self {
+        Self::run_program(place, &[&[LOCKSPACE], args].concat(), rows, variables)
+    }
+
+    /// `exec` of a shell script.
+    fn exec(place: &Place, script: &str) -> Self {
+        Self::run(place, &["exec", "job", "--", "sh", "-c", script], 24, &[])
+    }
+
+    fn run_program(place: &Place, program: &[&str], rows: u16, variables: &[(&str, &str)]) -> Self {
         let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
         grantpt(&user).and_then(|()| unlockpt(&user)).expect("it is ours");
         let path = ptsname(&user, Vec::new()).expect("it has a name");
@@ -69,7 +82,8 @@ impl Terminal {
         let screen = open.open(OsStr::from_bytes(path.to_bytes())).expect("it can be opened");
         // Nothing but a program that is started there can make it the controlling terminal of a session.
         let mut command = place.at(Command::new("setsid"));
-        command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_lockspace")]).args(args);
+        // And whoever runs the tests may ignore the signals of its keys.
+        command.args(["--ctty", "--wait", "env", "--default-signal"]).args(program);
         command.envs(variables.iter().copied());
         let end = || Stdio::from(screen.try_clone().expect("it can be shared"));
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn();
@@ -85,6 +99,18 @@ impl Terminal {
             }
             assert!(self.read(), "{text:?} was never shown, but {:?}", self.shown);
         }
+    }
+
+    /// What stands behind `text` in the line that has it.
+    fn behind(&mut self, text: &str) -> String {
+        self.until(text);
+        self.until("\n").trim().to_owned()
+    }
+
+    /// The process that its script says is its parent.
+    fn wrapper(&mut self) -> Pid {
+        let pid = self.behind("begun ").parse().expect("it is a number");
+        Pid::from_raw(pid).expect("it is not zero")
     }
 
     fn read(&mut self) -> bool {
@@ -147,9 +173,9 @@ fn top_looks_again_and_again() {
 }
 
 #[test]
-fn ctrl_c_and_a_signal_end_top_and_give_the_screen_back() {
+fn a_key_and_a_signal_end_top_and_give_the_screen_back() {
     let place = Place::new();
-    for way in [Some(CTRL_C), None] {
+    for way in [Some(CTRL_C), Some(CTRL_BACKSLASH), None] {
         let mut top = Terminal::run(&place, &["top"], 24, &[]);
         top.until("(q leaves)");
         match way {
@@ -212,18 +238,58 @@ fn json_on_a_terminal_is_json() {
     assert_eq!((status, shown.trim()), (Some(0), r#"{"names":[],"unreadable":[]}"#));
 }
 
+/// Counts what it is sent, says so on USR1, and reads from the terminal.
+const COUNTS: &str = r#"
+ints=0 quits=0
+trap 'ints=$((ints + 1)); echo "interrupted"' INT
+trap 'quits=$((quits + 1)); echo "quitted"' QUIT
+trap 'echo "counted $ints $quits"; go=1' USR1
+echo "begun $PPID"
+until [ "$go" ]; do sleep 0.01; done
+read -r line
+echo "read $line"
+exit 7
+"#;
+
 #[test]
-fn the_keys_of_a_terminal_reach_the_command_that_exec_runs() {
+fn the_keys_of_a_terminal_reach_the_command_once_and_it_reads_from_the_terminal() {
     let place = Place::new();
-    let script = "trap 'echo interrupted; exit 9' INT; echo begun; read line; echo got $line; \
-                  while :; do sleep 0.01; done";
-    let args = ["exec", "job", "--", "sh", "-c", script];
-    let mut exec = Terminal::run(&place, &args, 24, &[]);
-    exec.until("begun");
-    exec.press(b"hello\n");
-    exec.until("got hello");
+    let mut exec = Terminal::exec(&place, COUNTS);
+    let wrapper = exec.wrapper();
     exec.press(CTRL_C);
     exec.until("interrupted");
-    let (status, rest) = exec.ended();
-    assert_eq!((status, rest.contains("interrupted")), (Some(9), false), "it is told once");
+    exec.press(CTRL_BACKSLASH);
+    exec.until("quitted");
+    // Whatever the wrapper had passed on of the keys, it has passed on before this.
+    kill_process(wrapper, Signal::USR1).expect("it is there");
+    assert_eq!(exec.behind("counted "), "1 1");
+    exec.press(b"hello\n");
+    assert_eq!(exec.behind("read "), "hello");
+    assert_eq!(exec.ended(), (Some(7), String::new()));
+}
+
+#[test]
+fn the_terminal_is_the_commands_own_and_is_left_as_it_was() {
+    let script = r#"echo "before $(stty -g)"; "$LOCKSPACE" exec job -- sh -c "$COMMAND";
+                    echo "status $?"; echo "after $(stty -g)""#;
+    let command = r#"echo "inside $(stty -g </dev/tty)"; test -t 0 && test -t 1 && test -t 2"#;
+    let variables = [("LOCKSPACE", LOCKSPACE), ("COMMAND", command)];
+    let place = Place::new();
+    let mut shell = Terminal::run_program(&place, &["sh", "-c", script], 24, &variables);
+    let states = ["before ", "inside "].map(|when| shell.behind(when));
+    assert_eq!(shell.behind("status "), "0");
+    let after = shell.behind("after ");
+    assert_eq!(states, [(); 2].map(|()| after.clone()));
+    assert_eq!(shell.ended().0, Some(0));
+}
+
+#[test]
+fn a_signal_to_the_wrapper_alone_reaches_the_command_in_a_terminal() {
+    let script =
+        "trap 'echo ended; exit 9' TERM; echo \"begun $PPID\"; while :; do sleep 0.01; done";
+    let place = Place::new();
+    let mut exec = Terminal::exec(&place, script);
+    kill_process(exec.wrapper(), Signal::TERM).expect("it is there");
+    exec.until("ended");
+    assert_eq!(exec.ended().0, Some(9));
 }

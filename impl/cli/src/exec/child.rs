@@ -146,18 +146,23 @@ fn in_the_foreground() -> bool {
 }
 
 /// The signals that are passed on.
-pub(super) struct Signals([(Heard, Signal); 6]);
+pub(super) struct Signals(Vec<(Heard, Signal)>);
 
 impl Signals {
+    /// Hears those that this process was not started to ignore, as nohup(1) starts it. What it does not hear
+    /// stays ignored, and is ignored by the command too.
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self([
-            (signal(SignalKind::terminate())?, Signal::TERM),
-            (signal(SignalKind::interrupt())?, Signal::INT),
-            (signal(SignalKind::hangup())?, Signal::HUP),
-            (signal(SignalKind::quit())?, Signal::QUIT),
-            (signal(SignalKind::user_defined1())?, Signal::USR1),
-            (signal(SignalKind::user_defined2())?, Signal::USR2),
-        ]))
+        let ignored = ignored();
+        let all = [
+            (SignalKind::terminate(), Signal::TERM),
+            (SignalKind::interrupt(), Signal::INT),
+            (SignalKind::hangup(), Signal::HUP),
+            (SignalKind::quit(), Signal::QUIT),
+            (SignalKind::user_defined1(), Signal::USR1),
+            (SignalKind::user_defined2(), Signal::USR2),
+        ];
+        let heard = all.into_iter().filter(|(_, passed)| !is_in(ignored, *passed));
+        heard.map(|(kind, passed)| Ok((signal(kind)?, passed))).collect::<io::Result<_>>().map(Self)
     }
 
     /// The next one.
@@ -172,4 +177,15 @@ impl Signals {
         })
         .await
     }
+}
+
+/// The signals that are ignored, as Linux says: a bit for each. Elsewhere it is not known of any.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+fn is_in(mask: u64, signal: Signal) -> bool {
+    mask >> (signal.as_raw() - 1) & 1 == 1
 }

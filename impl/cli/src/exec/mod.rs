@@ -8,13 +8,14 @@ mod report;
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lockspace::store::Options;
+use lockspace::store::{OpenError, Options, Store};
 use lockspace::{Guard, LockSpace};
 use rustix::process::Signal;
 use tokio::time::Instant;
@@ -102,27 +103,56 @@ async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
     // From here on signals are heard, so none can end this process between the grant and the child.
     let mut signals = Signals::listen()?;
     lockspace::LockName::new(&args.name)?;
-    let options = Options::new().ttl(args.ttl.duration()).label(label(args));
-    let opened = async {
-        let store = args.store.open().await?;
-        LockSpace::open(store, options).await.map_err(|error| Problem::Call(chain(&error)))
-    };
-    let space = tokio::select! {
-        space = opened => space?,
+    let store = tokio::select! {
+        store = args.store.open() => store?,
         signal = signals.next() => return Ok(ended_by(signal)),
     };
+    let ttl = args.ttl.duration();
+    let options = Options::new().ttl(ttl).label(label(args));
+    let space = match opened(store, options, ttl, signals.next()).await {
+        Ok(space) => space.map_err(|error| Problem::Call(chain(&error)))?,
+        Err(signal) => return Ok(ended_by(signal)),
+    };
+    let status = acquire_and_run(&space, args, &mut signals, report).await;
+    close(&space, ttl).await;
+    status.map_err(Problem::Io)
+}
+
+/// A lockspace over `store`, unless `ended` comes first. Then the session that is about to begin is ended as
+/// well, before nobody is there any more to do it: no call to begin one takes long.
+async fn opened<T>(
+    store: impl Store,
+    options: Options,
+    ttl: Duration,
+    ended: impl Future<Output = T>,
+) -> Result<Result<LockSpace, OpenError>, T> {
+    let mut space = pin!(LockSpace::open(store, options));
+    tokio::select! {
+        space = &mut space => Ok(space),
+        ended = ended => {
+            if let Ok(space) = space.await {
+                close(&space, ttl).await;
+            }
+            Err(ended)
+        }
+    }
+}
+
+async fn acquire_and_run(
+    space: &LockSpace,
+    args: &Args,
+    signals: &mut Signals,
+    report: &mut Report,
+) -> io::Result<u8> {
     let patience = Patience::new(args.no_wait, args.wait.map(Span::duration));
     let granted = tokio::select! {
-        granted = patience::acquire(&space, &args.name, patience) => granted,
-        signal = signals.next() => {
-            close(&space, args).await;
-            return Ok(ended_by(signal));
-        }
+        granted = patience::acquire(space, &args.name, patience) => granted,
+        signal = signals.next() => return Ok(ended_by(signal)),
     };
-    let status = match granted {
+    match granted {
         Ok(guard) => {
             report.granted(guard.fencing_token());
-            let status = run_command(&guard, args, &mut signals, report).await;
+            let status = run_command(&guard, args, signals, report).await;
             let released = guard.release();
             report.given_back(released.is_err());
             if let Err(lost) = released {
@@ -135,9 +165,7 @@ async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
             report.ended_by(refused.exit());
             Ok(refused.exit().code())
         }
-    };
-    close(&space, args).await;
-    status.map_err(Problem::Io)
+    }
 }
 
 fn label(args: &Args) -> String {
@@ -151,8 +179,8 @@ fn label(args: &Args) -> String {
 }
 
 /// Gives everything back; a store that does not answer is not waited for longer than others wait for us.
-async fn close(space: &LockSpace, args: &Args) {
-    let _ = tokio::time::timeout(args.ttl.duration(), space.shutdown(Duration::ZERO)).await;
+async fn close(space: &LockSpace, ttl: Duration) {
+    let _ = tokio::time::timeout(ttl, space.shutdown(Duration::ZERO)).await;
 }
 
 async fn run_command(
@@ -162,8 +190,8 @@ async fn run_command(
     report: &mut Report,
 ) -> io::Result<u8> {
     let mut child = Child::start(&args.command, &args.name, guard.fencing_token().0)?;
-    let mut limit = std::pin::pin!(after(args.max_hold));
-    let mut lost = std::pin::pin!(lost(guard, args.keep_running_when_lost));
+    let mut limit = pin!(after(args.max_hold));
+    let mut lost = pin!(lost(guard, args.keep_running_when_lost));
     let mut stopped = None;
     let mut kill_at = None;
     loop {
@@ -232,3 +260,6 @@ async fn lost(guard: &Guard<'_>, ignored: bool) {
 fn ended_by(signal: Signal) -> u8 {
     Ended::Signal(signal.as_raw()).status()
 }
+
+#[cfg(test)]
+mod tests;

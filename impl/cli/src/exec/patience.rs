@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use lockspace::store::OperateError;
 use lockspace::{AcquireError, Guard, LockSpace};
+use tokio::time::{Instant, sleep_until};
 
 use crate::exit::Exit;
 use crate::store::chain;
@@ -92,12 +93,12 @@ async fn limit_and_sign_of_life(
     name: &str,
     limit: Duration,
 ) -> Result<(), OperateError> {
-    let limit = tokio::time::sleep(limit);
-    tokio::pin!(limit);
+    // No span is longer than a clock can tell.
+    let end = Instant::now() + limit;
     loop {
         let seen = space.until_seen_alive(name).await;
-        if limit.is_elapsed() || !matches!(seen, Err(OperateError::Store { .. })) {
-            limit.await;
+        if Instant::now() >= end || !matches!(seen, Err(OperateError::Store { .. })) {
+            sleep_until(end).await;
             return seen;
         }
     }
