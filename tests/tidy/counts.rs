@@ -73,6 +73,46 @@ fn the_document_counts_the_scenarios_under_shuttle() {
     assert_none(unsaid(&file(TESTING), &says));
 }
 
+/// The modules of the conformance kit whose cases open lockspaces, and those of the others.
+const OF_LOCKS: [&str; 4] = ["many", "alone", "cut", "processes"];
+const OF_STORES: [&str; 5] = ["swap", "versions", "reads", "failures", "promises"];
+
+#[test]
+fn the_documents_count_the_cases_of_the_kit() {
+    let list = file("impl/conformance/src/suite.rs");
+    let count = |modules: &[&str]| {
+        let is_one = |line: &&str| {
+            line.trim().split_once("::").is_some_and(|(module, _)| modules.contains(&module))
+        };
+        list.text.lines().filter(is_one).count()
+    };
+    let (of_locks, all) = (count(&OF_LOCKS), count(&OF_LOCKS) + count(&OF_STORES));
+    let in_words = match of_locks {
+        15 => "fifteen",
+        16 => "sixteen",
+        other => panic!("{other} in words, please"),
+    };
+    let says = [format!("The last {in_words} open lockspaces over it")];
+    let mut complaints = unsaid(&file("docs/writing-a-backend.md"), &says);
+    let says =
+        [format!("one test for each promise, {all} in all"), format!("the {all} cases of the kit")];
+    complaints.extend(unsaid(&file(TESTING), &says));
+    complaints.extend(unsaid(&file("README.md"), &[format!(", {all} cases |")]));
+    assert_none(complaints);
+}
+
+#[test]
+fn the_document_counts_the_operations_of_a_fleet_in_ci() {
+    let build = file(".ci/run");
+    let (_, rest) = build.text.split_once("LOCKSPACE_FLEET_OPERATIONS=").expect("CI says how many");
+    let thousands = rest.split("000 ").next().unwrap_or_default();
+    let says = [
+        format!("`.ci/run` until {thousands},000"),
+        format!("{thousands},000 operations on each store"),
+    ];
+    assert_none(unsaid(&file(TESTING), &says));
+}
+
 #[test]
 fn the_diagram_and_the_table_have_every_package() {
     let folders = ["spec", "impl", "model", "tests"];

@@ -49,7 +49,7 @@ fn is_test(file: &File, name: &str, suite: &str) -> bool {
         let rest = line.split_once("fn ").and_then(|(_, rest)| rest.strip_prefix(name));
         rest.is_some_and(|rest| rest.starts_with(['(', '<']))
     };
-    let Some(at) = lines.iter().position(|line| declares(line)) else { return false };
+    let Some(at) = lines.iter().position(declares) else { return false };
     if file.path.starts_with(CASES) {
         let module = file.path.rsplit('/').next().and_then(|file| file.strip_suffix(".rs"));
         return suite.contains(&format!(" {}::{name},\n", module.unwrap_or_default()));
