@@ -43,7 +43,7 @@ async fn behind_a_line(place: &Place, fault: Option<Fault>) -> (Arc<LockSpace>, 
     opened(place, options(), fault).await
 }
 
-/// A lockspace, and the knob of its line. A lockspace does not open if its first call is not answered in time: on a
+/// A lockspace, and the knob of its line. It does not open if its first call is not answered in time: on a
 /// busy machine that says nothing of the store, so it is opened again.
 async fn opened(place: &Place, options: Options, fault: Option<Fault>) -> (Arc<LockSpace>, Knob) {
     let limit = Instant::now() + LIMIT;
