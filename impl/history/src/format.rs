@@ -118,7 +118,12 @@ pub(crate) fn read_event(line: &str) -> Result<Event, FormatFault> {
 }
 
 fn from_json<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, FormatFault> {
-    serde_json::from_str(line).map_err(|error| FormatFault::Json(error.to_string()))
+    serde_json::from_str(line).map_err(|error| {
+        // Which line it is of the file is told by whoever knows; here there is only one.
+        let (line, column) = (error.line(), error.column());
+        let place = format!(" at line {line} column {column}");
+        FormatFault::Json(error.to_string().replace(&place, &format!(", at column {column}")))
+    })
 }
 
 fn need<T>(field: &'static str, value: Option<T>) -> Result<T, FormatFault> {

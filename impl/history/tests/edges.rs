@@ -24,6 +24,17 @@ fn a_line_may_be_as_long_as_it_may_be_and_no_longer() {
 }
 
 #[test]
+fn an_error_names_one_line_and_it_is_that_of_the_file() {
+    for (line, fault) in [
+        (r#"{"at":1,"ev"#, "EOF while parsing a string, at column 11"),
+        (r#"{"at":x}"#, "expected value, at column 7"),
+    ] {
+        let error = History::read(format!("{HEADER}\n{line}").as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), format!("line 2: {fault}"));
+    }
+}
+
+#[test]
 fn a_line_that_is_too_long_is_not_read_to_its_end() {
     let file = with_line_of(10 * MAX_LINE);
     let mut rest = file.as_bytes();
