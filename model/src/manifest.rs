@@ -231,14 +231,16 @@ impl Run {
         if let Some(cluster) = self.over_a_store() {
             return cluster.bounds();
         }
-        let mut bounds = format!("{} clients × {} names", self.clients, self.names);
+        let plural = |number: usize| if number == 1 { "" } else { "s" };
+        let mut bounds = format!("{} clients × {} name", self.clients, self.names);
+        bounds += plural(usize::from(self.names));
         let limits = [
             (self.most_names.map(|names| names as u64), "in use"),
             (self.most_waiters.map(|waiters| waiters as u64), "waiting"),
             (self.grants, "grants"),
         ];
         if let Some(shards) = self.shards {
-            bounds += &format!(" in {shards} shards");
+            bounds += &format!(" in {shards} shard{}", plural(shards));
         }
         if let Some(requests) = self.requests {
             bounds += &format!(" of {} owners", self.clients / requests);

@@ -42,6 +42,7 @@ pub(crate) struct WaitArgs {
 }
 
 pub(crate) fn force_release(args: &ForceArgs) -> io::Result<Exit> {
+    store::checked(&args.name).map_err(io::Error::other)?;
     if !args.yes && !confirmed(&args.name)? {
         eprintln!("lockspace: nothing was done");
         return Ok(Exit::Failed);
@@ -104,7 +105,8 @@ async fn until_free(store: &impl Store, key: &str) -> Result<(), Problem> {
     let mut seen = Seen::default();
     loop {
         let Some((version, bytes)) = store.load(key).await? else { return Ok(()) };
-        let record = Record::read(&bytes).map_err(|error| Problem::Call(error.to_string()))?;
+        let unreadable = |problem| Problem::Unreadable(key.to_owned(), problem);
+        let record = Record::read(&bytes).map_err(unreadable)?;
         let mut lives = false;
         for claim in record.line() {
             lives |= seen.lives(store, claim.session).await?;

@@ -10,7 +10,7 @@ use lockspace_history::{
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::output::{coloured, grouped};
+use crate::output::{coloured, counted};
 use crate::picture;
 
 #[derive(clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// How many configurations to try for each name before it stays undecided
-    #[arg(long, default_value_t = Budget::default().configurations)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Budget::default().configurations)]
     budget: u64,
     /// Looks only at what tokens and tickets show: less strict
     #[arg(long)]
@@ -77,7 +77,8 @@ fn tell(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
             writeln!(out, "{} events before it are legal; it is {}", why.legal_prefix, why.event)
         }
         Verdict::Undecided(Undecided { names, summary, .. }) => {
-            writeln!(out, "{}: the budget was spent", coloured("undecided", false))?;
+            let undecided = coloured("undecided", false);
+            writeln!(out, "{undecided}: the budget was spent; --budget gives more")?;
             names.iter().try_for_each(|name| writeln!(out, "  for {name:?}"))?;
             writeln!(out, "otherwise nothing was wrong in {}", in_words(summary))
         }
@@ -86,11 +87,11 @@ fn tell(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
 
 fn in_words(summary: &Summary) -> String {
     format!(
-        "{} events, {} calls, {} grants, {} names",
-        grouped(summary.events as u64),
-        grouped(summary.calls as u64),
-        grouped(summary.grants as u64),
-        grouped(summary.names as u64),
+        "{}, {}, {}, {}",
+        counted(summary.events, "event"),
+        counted(summary.calls, "call"),
+        counted(summary.grants, "grant"),
+        counted(summary.names, "name"),
     )
 }
 

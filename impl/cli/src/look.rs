@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::age;
 use crate::exit::Exit;
-use crate::output::{coloured, document};
+use crate::output::{coloured, counted, document};
 use crate::store::{self, StoreArgs, survey};
 use crate::table::{Shown, as_json, counts, lines};
 
@@ -57,7 +57,8 @@ pub(crate) fn health(args: &LsArgs) -> io::Result<Exit> {
     let mut out = stdout().lock();
     writeln!(out, "{}", coloured(status, exit == Exit::Done))?;
     if let Some((held, waiting, sessions)) = counts {
-        writeln!(out, "  {held} held, {waiting} waiting, {sessions} sessions; read in {took:.1?}")?;
+        let sessions = counted(sessions, "session");
+        writeln!(out, "  {held} held, {waiting} waiting, {sessions}; read in {took:.1?}")?;
     }
     problems.iter().try_for_each(|problem| writeln!(out, "  {problem}"))?;
     Ok(exit)

@@ -37,8 +37,15 @@ const JUDGED: [Exit; 4] = [Exit::Done, Exit::Deviates, Exit::Failed, Exit::Undec
 const LOOKED: [Exit; 2] = [Exit::Done, Exit::Failed];
 const WAITED: [Exit; 3] = [Exit::Done, Exit::Failed, Exit::Busy];
 
-const EXECUTED: [Exit; 6] =
-    [Exit::Busy, Exit::Lost, Exit::HeldTooLong, Exit::ExecFailed, Exit::CannotRun, Exit::NotFound];
+const EXECUTED: [Exit; 7] = [
+    Exit::Failed,
+    Exit::Busy,
+    Exit::Lost,
+    Exit::HeldTooLong,
+    Exit::ExecFailed,
+    Exit::CannotRun,
+    Exit::NotFound,
+];
 
 #[derive(Subcommand)]
 enum Command {
@@ -76,8 +83,10 @@ enum Command {
     #[command(after_help = explained(&CHECKED))]
     ForceRelease(act::ForceArgs),
     /// Prints what a shell needs to complete this command
+    #[command(after_help = explained(&LOOKED))]
     Completions(manual::CompletionsArgs),
     /// Prints the man page, or writes one for each subcommand into a folder
+    #[command(after_help = explained(&LOOKED))]
     Man(manual::ManArgs),
 }
 

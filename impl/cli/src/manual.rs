@@ -1,6 +1,7 @@
 //! `lockspace completions` and `lockspace man`: what shells and `man` need, made from the command line's
 //! own description, so that it says what the command does.
 
+use std::fs;
 use std::io::{self, Write, stdout};
 use std::path::PathBuf;
 
@@ -18,7 +19,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct ManArgs {
-    /// Writes lockspace.1 and a page for each subcommand into this folder
+    /// Writes lockspace.1 and a page for each subcommand into this folder, which is made if it is not there
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
@@ -33,7 +34,14 @@ pub(crate) fn completions(args: &CompletionsArgs) -> io::Result<Exit> {
 
 pub(crate) fn man(args: &ManArgs) -> io::Result<Exit> {
     match &args.out {
-        Some(folder) => clap_mangen::generate_to(Cli::command(), folder)?,
+        Some(folder) => {
+            let written = fs::create_dir_all(folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+            let named = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
+            };
+            written.map_err(named)?;
+        }
         None => clap_mangen::Man::new(Cli::command()).render(&mut stdout().lock())?,
     }
     Ok(Exit::Done)

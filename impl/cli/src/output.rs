@@ -49,9 +49,22 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// `number` of what is called `one`, and otherwise `one` with an s.
+pub(crate) fn counted(number: usize, one: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {one}{s}", grouped(number as u64))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{counted, grouped};
+
+    #[test]
+    fn one_is_singular_and_all_others_are_not() {
+        assert_eq!(counted(0, "grant"), "0 grants");
+        assert_eq!(counted(1, "grant"), "1 grant");
+        assert_eq!(counted(1_234, "grant"), "1 234 grants");
+    }
 
     #[test]
     fn numbers_are_grouped_by_thousands() {

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::age;
 use crate::exit::Exit;
 use crate::span::Span;
+use crate::output::counted;
 use crate::store::{self, StoreArgs, survey};
 use crate::table::{Shown, Watched, as_json, counts, lines};
 
@@ -94,7 +95,8 @@ fn show(url: &str, found: &Survey, shown: Shown<'_>) -> io::Result<()> {
     }
     let mut out = stdout().lock();
     write!(out, "\x1b[H\x1b[J")?;
-    writeln!(out, "{url}: {held} held, {waiting} waiting, {sessions} sessions   (q leaves)\n")?;
+    let sessions = counted(sessions, "session");
+    writeln!(out, "{url}: {held} held, {waiting} waiting, {sessions}   (q leaves)\n")?;
     out.write_all(lines.join("\n").as_bytes())?;
     out.flush()
 }

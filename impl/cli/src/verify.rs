@@ -76,6 +76,12 @@ pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let manifest = Manifest::read();
     let only = args.only.as_deref().unwrap_or_default();
     let mut runs: Vec<&Run> = manifest.up_to(level).filter(|run| run.name.contains(only)).collect();
+    if runs.is_empty() {
+        // That nothing deviates where nothing ran would be no news.
+        eprintln!("lockspace: no model's name contains {only:?}. There are:");
+        manifest.up_to(level).for_each(|run| eprintln!("  {}", run.name));
+        return Ok(Exit::Failed);
+    }
     runs.sort_by_key(|run| run.level);
     let threads = available_parallelism().map_or(1, usize::from);
     let mut report = Report { passed: true, threads, runs: Vec::new(), defects: Vec::new() };

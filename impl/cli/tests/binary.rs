@@ -113,6 +113,7 @@ fn what_nobody_knows_is_an_error_that_names_what_there_is() {
     for (args, known) in [
         (["trace", "no-such-defect"], "release-before-body-stops"),
         (["explore", "no-such-model"], "protocol-2x1"),
+        (["verify", "--only=no-such-model"], "protocol-2x1"),
     ] {
         let output = output(&args);
         assert_eq!(output.status.code(), Some(2));

@@ -62,12 +62,18 @@ fn the_man_page_tells_each_subcommand_and_the_exit_status() {
 
 #[test]
 fn a_folder_gets_a_man_page_for_each_subcommand() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
-    fs::create_dir_all(&folder).expect("it can be made");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man/of-today");
+    let _ = fs::remove_dir_all(&folder); // It is made.
     said(&["man", "--out", folder.to_str().expect("a plain path")]);
     for subcommand in SUBCOMMANDS {
         assert!(folder.join(format!("lockspace-{subcommand}.1")).exists(), "{subcommand}");
     }
+    // A file stands where the folder would be.
+    let file = folder.join("lockspace.1");
+    let output = lockspace(&["man", "--out", file.to_str().expect("a plain path")]);
+    let error = String::from_utf8(output.stderr).expect("it prints UTF-8");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error.contains("lockspace.1: "), "which one is told: {error}");
 }
 
 #[test]

@@ -269,6 +269,29 @@ fn a_browser_shows_hand_offs_and_losses() {
 }
 
 #[test]
+fn no_arrow_says_that_a_hold_was_handed_over_by_somebody_who_holds_on() {
+    let release = "{\"at\":5,\"event\":\"release\",\"call\":3,\"request\":1}\n\
+                   {\"at\":6,\"event\":\"return\",\"call\":3,\"answer\":\"released\"}\n";
+    let page = drawn("holds-on", &(held_twice("a") + release));
+    assert!(page.contains("call 3 releases call 1"));
+    assert_eq!(page.matches("class=\"link hands\"").count(), 1, "the one in the legend");
+    assert!(page.contains("S1 is exclusion: a name has at most one holder."));
+}
+
+#[test]
+fn no_arrow_leads_from_somebody_to_the_same() {
+    let page = page(&["trace", "clocks-are-worse-than-the-margin", "--html"], &file("own.html"));
+    assert!(page.matches("class=\"link own\"").count() > 3, "the store's rows change");
+    for arrow in page.split("class=\"link answers\" d=\"M").skip(1) {
+        let (from, rest) = arrow.split_once(' ').expect("x and y");
+        let (_, to) = rest.split_once('L').expect("a straight line");
+        let (to, _) = to.split_once(' ').expect("x and y");
+        let [from, to] = [from, to].map(|x| x.parse::<i32>().expect("a whole number"));
+        assert!((from - to).abs() > 10, "an arrow that is all head: from {from} to {to}");
+    }
+}
+
+#[test]
 fn a_browser_shows_a_story() {
     let to = file("told.html");
     page(&["trace", "release-before-body-stops", "--html"], &to);

@@ -34,6 +34,16 @@ fn ten_shells_share_a_name(server: &Server) {
     assert_eq!(String::from_utf8_lossy(&left.stdout).lines().count(), 1, "nothing is left");
 }
 
+/// What is held in one namespace is not seen in another.
+fn namespaces_are_lockspaces_of_their_own(server: &Server) {
+    let binary = env!("CARGO_BIN_EXE_lockspace");
+    for (looks_at, lines) in [("billing", 2), ("default", 1)] {
+        let exec = ["exec", "job", "--namespace", "billing", "--", binary, "ls", "--namespace"];
+        let seen = output(&server.url(), &[&exec[..], &[looks_at]].concat());
+        assert_eq!(String::from_utf8_lossy(&seen.stdout).lines().count(), lines, "{seen:?}");
+    }
+}
+
 /// What is said when the server is gone: the host, and no password.
 fn its_end_is_told_without_secrets(server: &Server) {
     assert_eq!(output(&server.url(), &["health"]).status.code(), Some(0));
@@ -97,6 +107,7 @@ fn over_redis_a_wrong_password_is_told_without_it() {
 fn over_redis_shells_take_turns_and_its_end_is_told_without_secrets() {
     let Some(server) = Redis::start() else { return };
     ten_shells_share_a_name(&server);
+    namespaces_are_lockspaces_of_their_own(&server);
     its_end_is_told_without_secrets(&server);
 }
 
@@ -104,6 +115,7 @@ fn over_redis_shells_take_turns_and_its_end_is_told_without_secrets() {
 fn over_postgres_shells_take_turns_and_its_end_is_told_without_secrets() {
     let Some(server) = Postgres::start() else { return };
     ten_shells_share_a_name(&server);
+    namespaces_are_lockspaces_of_their_own(&server);
     its_end_is_told_without_secrets(&server);
 }
 
@@ -111,5 +123,6 @@ fn over_postgres_shells_take_turns_and_its_end_is_told_without_secrets() {
 fn over_etcd_shells_take_turns_and_its_end_is_told_without_secrets() {
     let Some(server) = Etcd::start() else { return };
     ten_shells_share_a_name(&server);
+    namespaces_are_lockspaces_of_their_own(&server);
     its_end_is_told_without_secrets(&server);
 }

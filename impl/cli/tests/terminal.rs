@@ -146,7 +146,7 @@ fn top_has_a_screen_of_its_own_until_q() {
     let mut top = Terminal::run(&place, &["top"], 24, &[]);
     top.until(OTHER_SCREEN);
     let shown = top.until("backup");
-    assert!(shown.contains("1 held, 0 waiting, 1 sessions   (q leaves)"), "{shown:?}");
+    assert!(shown.contains("1 held, 0 waiting, 1 session   (q leaves)"), "{shown:?}");
     for column in ["NAME", "TOKEN", "HELD", "ASKED", "WHO", "nightly", "holds", "0s+"] {
         assert!(shown.contains(column), "{column}: {shown:?}");
     }
@@ -164,7 +164,7 @@ fn top_looks_again_and_again() {
     let mut top = Terminal::run(&place, &["top", "--every", "0.1"], 24, &[]);
     top.until("0 held");
     let holder = place.holds("a", "first");
-    top.until("1 held, 0 waiting, 1 sessions");
+    top.until("1 held, 0 waiting, 1 session ");
     top.until("first");
     end(holder);
     top.until("0 held, 0 waiting, 0 sessions");

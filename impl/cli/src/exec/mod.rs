@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::exit::Exit;
 use crate::span::Span;
-use crate::store::{Problem, StoreArgs, chain};
+use crate::store::{Problem, StoreArgs, checked};
 use child::{Child, Ended, Signals};
 use patience::Patience;
 use report::Report;
@@ -52,8 +52,8 @@ pub(crate) struct Args {
     /// How long a command that is stopped has after SIGTERM, before SIGKILL
     #[arg(long, value_name = "TIME", default_value = "10s")]
     kill_after: Span,
-    /// What others see who look at who holds the name
-    #[arg(long)]
+    /// What others see who look at who holds the name; without it, the command, the process and the machine
+    #[arg(long, value_name = "TEXT")]
     label: Option<String>,
     /// After how long a silence of this process others take the name over
     #[arg(long, value_name = "TIME", default_value = "15s")]
@@ -102,7 +102,7 @@ fn say(what: &dyn Display) {
 async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
     // From here on signals are heard, so none can end this process between the grant and the child.
     let mut signals = Signals::listen()?;
-    lockspace::LockName::new(&args.name)?;
+    checked(&args.name)?;
     let store = tokio::select! {
         store = args.store.open() => store?,
         signal = signals.next() => return Ok(ended_by(signal)),
@@ -110,7 +110,7 @@ async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
     let ttl = args.ttl.duration();
     let options = Options::new().ttl(ttl).label(label(args));
     let space = match opened(store, options, ttl, signals.next()).await {
-        Ok(space) => space.map_err(|error| Problem::Call(chain(&error)))?,
+        Ok(space) => space?,
         Err(signal) => return Ok(ended_by(signal)),
     };
     let status = acquire_and_run(&space, args, &mut signals, report).await;

@@ -212,16 +212,22 @@ fn draw(score: &mut Score, lane: usize, life: &Life, overtaken: Option<usize>, h
     }
 }
 
-/// An arrow from each hold's end to the hold that follows, if that one had been asked for by then.
+/// An arrow from each hold's end to the hold that follows, if that one had been asked for by then. Who holds
+/// on and was told of no loss has handed nothing over.
 fn hand_overs(score: &mut Score, placed: &[(usize, &Life)]) {
     let mut holds: Vec<(usize, usize, &Life)> =
         placed.iter().filter_map(|(lane, life)| Some((life.granted?.0?, *lane, *life))).collect();
     holds.sort_by_key(|(row, ..)| *row);
     for pair in holds.windows(2) {
         let ((_, lane, before), (row, next_lane, next)) = (pair[0], pair[1]);
-        let given = before.leaving.or(before.end.map(|(end, _)| end)).flatten();
-        let given = given.map_or(row, |given| given.min(row));
-        if next.begun < Some(given) && lane != next_lane && before.end.is_some() {
+        let Some((end, ending)) = before.end else { continue };
+        let given = before.leaving.or(Some(end)).flatten().unwrap_or(row);
+        let lost = matches!(ending, Ending::Lost(_) | Ending::NotHeld);
+        if given > row && !lost {
+            continue;
+        }
+        let given = given.min(row);
+        if next.begun < Some(given) && lane != next_lane {
             let (from, to) = (Place { lane, row: given }, Place { lane: next_lane, row });
             score.links.push(Link { from, to, kind: Arrow::HandOver });
         }

@@ -3,11 +3,12 @@
 use lockspace_history::{History, Verdict};
 use lockspace_model::breakable::BREAKABLE;
 use lockspace_model::story::Story;
+use lockspace_spec::{Property, SAFETY};
 
 use super::markup::Markup;
 use super::score::Score;
 use super::{history, story, svg};
-use crate::output::grouped;
+use crate::output::{counted, grouped};
 
 /// A story, and what is said before and after it.
 pub(crate) struct Told<'s> {
@@ -101,6 +102,10 @@ fn tell(page: &mut Markup, verdict: &Verdict) {
         }
         Verdict::Rejected(why) => {
             page.element("p", &[], &why.to_string());
+            let called = |property: &&Property| Some(property.id) == why.property;
+            if let Some(Property { id, name, sentence, .. }) = SAFETY.iter().find(called) {
+                page.element("p", &[], &format!("{id} is {name}: {sentence}."));
+            }
             page.open("p", &[("class", &"facts")]);
             page.text(&format!(
                 "{} events before it are legal. ",
@@ -116,13 +121,12 @@ fn tell(page: &mut Markup, verdict: &Verdict) {
     }
     if let Verdict::Accepted(summary) = verdict {
         let facts = [
-            (summary.events, "events"),
-            (summary.calls, "calls"),
-            (summary.grants, "grants"),
-            (summary.queued, "queued"),
-            (summary.names, "names"),
+            counted(summary.events, "event"),
+            counted(summary.calls, "call"),
+            counted(summary.grants, "grant"),
+            format!("{} queued", grouped(summary.queued as u64)),
+            counted(summary.names, "name"),
         ];
-        let facts = facts.map(|(count, what)| format!("{} {what}", grouped(count as u64)));
         page.element("p", &[("class", &"facts")], &facts.join(" · "));
     }
     page.close("div");

@@ -225,6 +225,11 @@ impl<'s> Sheet<'s> {
             Arrow::Answers => ("link answers", self.x(link.from), self.x(link.to)),
         };
         let y = self.y(link.from.row);
+        if from == to {
+            // It goes nowhere: whoever does something tells itself of it.
+            let path = circle(from, y, 3);
+            return page.shape("path", &[("class", &"link own"), ("d", &path)], "");
+        }
         let short = if from < to { to - 3 } else { to + 3 };
         let path = format!("M{from} {y}L{short} {y}");
         page.shape("path", &[("class", &class), ("d", &path), ("marker-end", &"url(#head)")], "");

@@ -6,6 +6,7 @@ mod opened;
 mod url;
 
 use std::env;
+use std::error::Error;
 use std::ffi::OsStr;
 use std::fs::DirBuilder;
 use std::future::Future;
@@ -13,7 +14,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lockspace::store::{Key, OperateError, Store, StoreError, Survey};
+use lockspace::store::record::RecordError;
+use lockspace::store::{Key, OpenError, OperateError, Store, StoreError, Survey};
 use lockspace::{LockName, NameError};
 use lockspace_sqlite::SqliteStore;
 
@@ -35,6 +37,9 @@ pub(crate) struct StoreArgs {
     /// or a file in the state directory
     #[arg(long, value_name = "URL", value_parser = StoreUrl::new)]
     store: Option<StoreUrl>,
+    /// Which lockspace of the store, by the namespace that the service gave. Default: the store's own
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
 }
 
 /// Why there is no store.
@@ -56,12 +61,18 @@ pub(crate) enum Problem {
     Directory(PathBuf, io::Error),
     #[error("{0}: {1}")]
     Open(StoreUrl, String),
+    #[error("{0}: {1}; see that it runs, and that the URL is right")]
+    Server(StoreUrl, String),
     #[error("the store cannot be used: {0}")]
     Call(String),
     #[error(transparent)]
-    Operate(#[from] OperateError),
+    Session(#[from] OpenError),
     #[error(transparent)]
-    Name(#[from] NameError),
+    Operate(#[from] OperateError),
+    #[error("the row {0:?} cannot be read: {1}")]
+    Unreadable(String, RecordError),
+    #[error("{0:?}: {1}")]
+    Name(String, NameError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -72,15 +83,40 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// An error and what caused it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
+/// An error and what caused it, each cause told once.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        next = error.source();
+        // It goes without saying of who connects or looks.
+        if matches!(error.downcast_ref(), Some(StoreError::NotDone(_))) {
+            continue;
+        }
+        let text = error.to_string();
+        match told.last_mut() {
+            Some(last) if last.ends_with(&text) => {}
+            Some(last) if text.starts_with(&*last) => *last = text,
+            _ => told.push(text),
+        }
     }
-    text
+    told.join(": ")
+}
+
+/// Whether it is the server that was not there, or would not: not what it was asked.
+#[cfg(any(feature = "etcd", feature = "postgres", feature = "redis"))]
+fn came_from_outside(error: &(dyn Error + 'static)) -> bool {
+    error.is::<StoreError>() || error.source().is_some_and(came_from_outside)
+}
+
+/// A store's builder, with the namespace that was asked for. The builders have no trait in common.
+macro_rules! in_namespace {
+    ($args:expr, $builder:expr) => {
+        match &$args.namespace {
+            Some(namespace) => $builder.namespace(namespace),
+            None => $builder,
+        }
+    };
 }
 
 impl StoreArgs {
@@ -96,26 +132,33 @@ impl StoreArgs {
     /// Opens it.
     pub(crate) async fn open(&self) -> Result<Opened, Problem> {
         let url = self.url()?;
-        let failed = |error: &dyn std::error::Error| Problem::Open(url.clone(), chain(error));
+        #[cfg(any(feature = "etcd", feature = "postgres", feature = "redis"))]
+        let failed = |error: &(dyn Error + 'static)| match came_from_outside(error) {
+            true => Problem::Server(url.clone(), chain(error)),
+            false => Problem::Open(url.clone(), chain(error)),
+        };
         match url.place().map_err(|error| Problem::Url(error, url.clone()))? {
             Place::Sqlite(path) => {
-                let opened = SqliteStore::open(path).await.map(Box::new);
-                opened.map(Opened::Sqlite).map_err(|error| failed(&error))
+                let opened = in_namespace!(self, SqliteStore::builder()).open(path).await;
+                let failed = |error| Problem::Open(url, chain(&error));
+                opened.map(Box::new).map(Opened::Sqlite).map_err(failed)
             }
             #[cfg(feature = "etcd")]
             Place::Etcd => {
-                let connected = lockspace_etcd::EtcdStore::builder().connect(url.address()).await;
+                let builder = in_namespace!(self, lockspace_etcd::EtcdStore::builder());
+                let connected = builder.connect(url.address()).await;
                 connected.map(Box::new).map(Opened::Etcd).map_err(|error| failed(&error))
             }
             #[cfg(feature = "postgres")]
             Place::Postgres => {
-                let connected =
-                    lockspace_postgres::PostgresStore::builder().connect(url.address()).await;
+                let builder = in_namespace!(self, lockspace_postgres::PostgresStore::builder());
+                let connected = builder.connect(url.address()).await;
                 connected.map(Box::new).map(Opened::Postgres).map_err(|error| failed(&error))
             }
             #[cfg(feature = "redis")]
             Place::Redis => {
-                let connected = lockspace_redis::RedisStore::builder().connect(url.address()).await;
+                let builder = in_namespace!(self, lockspace_redis::RedisStore::builder());
+                let connected = builder.connect(url.address()).await;
                 connected.map(Box::new).map(Opened::Redis).map_err(|error| failed(&error))
             }
         }
@@ -168,9 +211,21 @@ pub(crate) async fn survey(store: &impl Store) -> Result<Survey, Problem> {
     Ok(lockspace::store::survey(store, CALL_LIMIT).await?)
 }
 
+/// Checks a name before anything is done about it.
+pub(crate) fn checked(name: &str) -> Result<LockName, Problem> {
+    const SHOWN: usize = 32;
+    LockName::new(name).map_err(|error| {
+        let shown = match name.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &name[..end]),
+            None => name.to_owned(),
+        };
+        Problem::Name(shown, error)
+    })
+}
+
 /// The key of a name's row.
-pub(crate) fn key(name: &str) -> Result<String, NameError> {
-    Ok(Key::Lock(LockName::new(name)?).to_string())
+pub(crate) fn key(name: &str) -> Result<String, Problem> {
+    Ok(Key::Lock(checked(name)?).to_string())
 }
 
 /// Until the row of `key` may be another one, and not for long.
@@ -181,4 +236,34 @@ pub(crate) async fn changed(
 ) {
     const LONGEST: Duration = Duration::from_millis(250);
     let _ = tokio::time::timeout(LONGEST, store.watch(key, known)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use lockspace::store::StoreError;
+
+    use super::{Problem, chain, checked};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Said(&'static str, #[source] Option<Box<Said>>);
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let refused = Said("refused", None);
+        let again = Said("connecting: refused", Some(Box::new(refused)));
+        let outer = Said("connecting", Some(Box::new(again)));
+        let error = StoreError::NotDone(Box::new(Said("no connection", Some(Box::new(outer)))));
+        assert_eq!(chain(&error), "no connection: connecting: refused");
+        let Problem::Call(told) = Problem::from(error) else { panic!("it is a call") };
+        assert_eq!(told, "no connection: connecting: refused");
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_told_with_its_beginning() {
+        let told = |name: &str| checked(name).expect_err("it is none").to_string();
+        assert_eq!(told(""), "\"\": a lock's name must not be empty");
+        let long = "ä".repeat(128);
+        assert!(told(&long).starts_with(&format!("\"{}…\": ", "ä".repeat(32))), "{}", told(&long));
+    }
 }

@@ -31,10 +31,12 @@ pub(crate) enum UrlError {
     #[error("this build has no support for {0}://")]
     Unsupported(&'static str),
     /// No kind of store.
-    #[error("this is no store: one is written sqlite:PATH, postgres://…, redis://… or etcd://…")]
+    #[error(
+        "there is no such kind of store: one is written sqlite:PATH, postgres://…, redis://… or etcd://…"
+    )]
     NoStore,
     /// A kind of store, and no place.
-    #[error("sqlite: is followed by the path of a file")]
+    #[error("the path of a file is missing, as in sqlite:/var/lib/locks.sqlite")]
     NoPath,
 }
 
@@ -87,13 +89,19 @@ impl StoreUrl {
 }
 
 /// Shows the kind of store, the host and the path: never who logs in, with which password, nor any
-/// parameter. If it is not clear which part is which, only the kind is shown.
+/// parameter. If it is not clear which part is which, only the kind is shown; of a kind that there is not,
+/// what stands in its place, if it is a plain word.
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = self.0.strip_prefix("sqlite:").filter(|path| !path.contains("://")) {
             return write!(f, "sqlite:{}", path.escape_debug());
         }
-        let Some((scheme, rest)) = self.server() else { return f.write_str("…") };
+        let Some((scheme, rest)) = self.server() else {
+            return match self.0.split_once("://") {
+                Some((word, _)) if is_plain(word) => write!(f, "{word}://…"),
+                _ => f.write_str("…"),
+            };
+        };
         let address = rest.split(['?', '#']).next().unwrap_or_default();
         let parameters = if address.len() < rest.len() { "?…" } else { "" };
         let (user, place) = match rest.matches('@').count() {
@@ -110,6 +118,11 @@ impl fmt::Display for StoreUrl {
             _ => write!(f, "{scheme}://…"),
         }
     }
+}
+
+/// Whether it may be the name of a kind of store: of letters that nobody writes a password in.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.len() <= 12 && word.chars().all(|c| c.is_ascii_lowercase())
 }
 
 /// The host that `place` begins with, if what stands there is one: with a port, if there is one.
@@ -148,6 +161,8 @@ mod tests {
             ("redis://:PASS/WORD@cache", "redis://…"),
             ("redis://me:PASSWORD", "redis://…"),
             ("host=db password=PASSWORD", "…"),
+            ("mysql://me:PASSWORD@db/locks", "mysql://…"),
+            ("PASSWORD://db", "…"),
             ("sqlite:redis://:PASSWORD@cache", "…"),
         ] {
             assert_eq!(url(written).to_string(), shown, "{written}");
