@@ -99,13 +99,14 @@ fn orphans(documents: &[File]) -> Vec<String> {
     lost.map(|document| format!("no link leads to {}", document.path)).collect()
 }
 
-/// A document without exactly one title, on its first line.
+/// A document without exactly one title, on its first line. Blocks and comments have none.
 fn untitled(document: &File) -> Vec<String> {
-    let mut in_block = false;
+    let (mut in_block, mut in_comment) = (false, false);
     let mut titles = Vec::new();
     for (index, line) in document.text.lines().enumerate() {
         in_block ^= line.starts_with("```");
-        if !in_block && line.starts_with("# ") {
+        in_comment = (in_comment || line.starts_with("<!--")) && !line.ends_with("-->");
+        if !in_block && !in_comment && line.starts_with("# ") {
             titles.push(index);
         }
     }
@@ -116,9 +117,61 @@ fn untitled(document: &File) -> Vec<String> {
 /// Documents with Rust snippets that no documentation test compiles.
 fn not_compiled(documents: &[File], list: &str) -> Vec<String> {
     let has_rust = |file: &&File| file.text.lines().any(|line| line.starts_with("```rust"));
-    let listed = |file: &File| list.contains(&format!("\"../../{}\"", file.path));
+    let listed = |file: &File| list.contains(&format!("\"{}\"", file.path));
     let missing = documents.iter().filter(has_rust).filter(|file| !listed(file));
     missing.map(|file| format!("{} has snippets that nobody compiles", file.path)).collect()
+}
+
+/// The lines in blocks of a document whose first word is `kind`, with their numbers.
+fn lines_of<'a>(text: &'a str, kind: &str) -> Vec<(usize, &'a str)> {
+    let mut block: Option<&str> = None;
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        match (line.strip_prefix("```"), block) {
+            (Some(_), Some(_)) => block = None,
+            (Some(named), None) => block = Some(named.split(',').next().unwrap_or_default()),
+            (None, Some(named)) if named == kind => found.push((number + 1, line)),
+            (None, _) => {}
+        }
+    }
+    found
+}
+
+/// Lines of Rust that only rustdoc would hide: readers would see them, and could not paste the snippet.
+fn half_hidden(document: &File) -> Vec<String> {
+    let lines = lines_of(&document.text, "rust").into_iter();
+    let hidden =
+        lines.filter(|(_, line)| line.trim_start().starts_with("# ") || line.trim() == "#");
+    let complaint = |(number, line)| {
+        format!("{}:{number}: `{line}` belongs into a comment beside the snippet", document.path)
+    };
+    hidden.map(complaint).collect()
+}
+
+/// Dependencies that a document tells its readers to write, and that lead to no package of that name.
+/// They are told from beside the clone.
+fn no_packages(document: &File, name_at: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (number, line) in lines_of(&document.text, "toml") {
+        let Some((name, rest)) = line.split_once(" = { path = \"../lockspace/") else { continue };
+        let path = rest.split('"').next().unwrap_or_default();
+        if name_at(path).as_deref() != Some(name) {
+            complaints.push(format!("{}:{number}: {name} is not in {path}", document.path));
+        }
+    }
+    complaints
+}
+
+/// Rows of tables with an empty line above them: they would be shown as text.
+fn stray_rows(document: &File) -> Vec<String> {
+    let lines: Vec<&str> = document.text.lines().collect();
+    let is_row = |line: &str| line.starts_with('|');
+    let stray = |at: usize| {
+        let begins = is_row(lines[at]) && (at == 0 || !is_row(lines[at - 1]));
+        begins && !lines.get(at + 1).is_some_and(|next| next.starts_with("|--"))
+    };
+    let found = (0..lines.len()).filter(|at| stray(*at));
+    found.map(|at| format!("{}:{}: no table has this row", document.path, at + 1)).collect()
 }
 
 /// The commands that a document tells its readers to run.
@@ -182,6 +235,56 @@ fn the_build_runs_what_the_readme_tells_to() {
 }
 
 #[test]
+fn no_snippet_shows_what_only_its_test_needs() {
+    assert_none(documents().iter().flat_map(half_hidden).collect());
+}
+
+#[test]
+fn every_row_belongs_to_a_table() {
+    assert_none(documents().iter().flat_map(stray_rows).collect());
+}
+
+#[test]
+fn every_dependency_that_readers_are_told_to_write_is_there() {
+    let documents = documents();
+    let shown: usize = documents.iter().map(|file| lines_of(&file.text, "toml").len()).sum();
+    assert!(shown > 3, "{shown} lines");
+    let name_at = |path: &str| {
+        let manifest = std::fs::read_to_string(root().join(path).join("Cargo.toml")).ok()?;
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = \""))?;
+        Some(name.trim_end_matches('"').to_owned())
+    };
+    assert_none(documents.iter().flat_map(|file| no_packages(file, name_at)).collect());
+}
+
+#[test]
+fn a_line_that_is_hidden_in_part_is_found() {
+    let with = |text| half_hidden(&File::new("docs/a.md", text)).len();
+    assert_eq!(with("<!-- before\n# let a = 1;\n-->\n```rust\n#[test]\nlet b = a;\n```\n# A\n"), 0);
+    assert_eq!(with("```sh\n# a comment\n```\n"), 0);
+    assert_eq!(with("```rust,no_run\n# let a = 1;\n```\n"), 1);
+}
+
+#[test]
+fn a_row_without_a_table_is_found() {
+    let with = |text| stray_rows(&File::new("docs/a.md", text)).len();
+    assert_eq!(with("| a |\n|---|\n| b |\n\ntext\n"), 0);
+    assert_eq!(with("| a |\n|---|\n| b |\n\n| c |\n"), 1);
+}
+
+#[test]
+fn a_dependency_that_is_not_there_is_found() {
+    let name_at = |path: &str| (path == "impl/a").then(|| "a".to_owned());
+    let with = |line: &str| {
+        let text = format!("```toml\n[dependencies]\n{line}\nb = \"1\"\n```\n");
+        no_packages(&File::new("docs/a.md", &text), name_at).len()
+    };
+    assert_eq!(with("a = { path = \"../lockspace/impl/a\", features = [\"x\"] }"), 0);
+    assert_eq!(with("c = { path = \"../lockspace/impl/a\" }"), 1);
+    assert_eq!(with("a = { path = \"../lockspace/impl/c\" }"), 1);
+}
+
+#[test]
 fn a_dead_link_is_found() {
     let there = File::new("docs/there.md", "# There\n\n## What it says: much\n");
     let dead = |text: &str| {
@@ -208,14 +311,14 @@ fn a_document_that_nobody_links_to_is_found() {
 #[test]
 fn a_document_without_a_title_is_found() {
     assert_none(untitled(&File::new("a.md", "# A\n\n```sh\n# a comment\n```\n")));
+    assert_none(untitled(&File::new("a.md", "# A\n\n<!-- before\n# let a = 1;\n-->\n")));
     assert_eq!(untitled(&File::new("a.md", "text\n")).len(), 1);
     assert_eq!(untitled(&File::new("a.md", "# A\n\n# B\n")).len(), 1);
 }
 
 #[test]
 fn a_snippet_that_nobody_compiles_is_found() {
-    let with =
-        |text| not_compiled(&[File::new("docs/a.md", text)], "b: \"../../docs/b.md\",").len();
+    let with = |text| not_compiled(&[File::new("docs/a.md", text)], "b: \"docs/b.md\",").len();
     assert_eq!(with("```text\nprose\n```\n"), 0);
     assert_eq!(with("```rust\nfn main() {}\n```\n"), 1);
 }

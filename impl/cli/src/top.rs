@@ -11,8 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::age;
 use crate::exit::Exit;
-use crate::span::Span;
 use crate::output::counted;
+use crate::span::Span;
 use crate::store::{self, StoreArgs, survey};
 use crate::table::{Shown, Watched, as_json, counts, lines};
 

@@ -119,8 +119,6 @@ fn untrue(called: &str, page: &str) -> Vec<String> {
         let folder = tempfile::tempdir().expect("there is room");
         let root = root();
         symlink(root.join("tests"), folder.path().join("tests")).expect("it can be made");
-        let history = "tests/trace/fixtures/rejected/s1-two-holders.ndjson";
-        symlink(root.join(history), folder.path().join("run.ndjson")).expect("it can be made");
         for (step, really) in steps.iter().zip(held(&steps, folder.path())) {
             let [shown, said] =
                 [&step.said, &really].map(|lines| lines.iter().map(|line| kinds(line)).collect());
@@ -135,6 +133,24 @@ fn untrue(called: &str, page: &str) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// Tokens that a session shows after greater ones: no lock gives them so, and readers notice.
+fn tokens_that_go_back(page: &str) -> Vec<u64> {
+    let mut gone_back = Vec::new();
+    for (_, steps) in sessions(page) {
+        let mut greatest = 0;
+        let words =
+            steps.iter().flat_map(|step| &step.said).flat_map(|line| line.split_whitespace());
+        for token in words.filter(|word| kind(word).starts_with("(a token)")) {
+            let token = token.trim_end_matches(',').parse().expect("a token is a number");
+            if token < greatest {
+                gone_back.push(token);
+            }
+            greatest = greatest.max(token);
+        }
+    }
+    gone_back
 }
 
 fn root() -> PathBuf {
@@ -168,6 +184,34 @@ fn every_session_that_a_page_shows_goes_as_it_is_shown() {
         shown += sessions(&page).len();
     }
     assert!(shown >= 4, "{shown} sessions: those of the command's page at least");
+}
+
+#[test]
+fn the_history_that_its_page_shows_is_accepted() {
+    let page = page("docs/history-format.md");
+    let (_, history) = page.split_once("```json\n").expect("it shows one");
+    let (history, _) = history.split_once("```").expect("a block ends");
+    let file = tempfile::NamedTempFile::new().expect("there is room");
+    fs::write(&file, history).expect("there is room");
+    let output = Command::new(env!("CARGO_BIN_EXE_lockspace"))
+        .arg("check-history")
+        .arg(file.path())
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("accepted: 10 events, "), "{output:?}");
+}
+
+#[test]
+fn no_session_shows_a_token_after_a_greater_one() {
+    for called in pages() {
+        assert_eq!(tokens_that_go_back(&page(&called)), [0; 0], "{called}");
+    }
+    let session =
+        |tokens: [u64; 2]| format!("```text\n$ a\n{} b\n\"c\": {},\n```\n", tokens[0], tokens[1]);
+    let [early, late] = [1_795_668_594_342_227, 1_795_668_599_280_485];
+    assert_eq!(tokens_that_go_back(&session([early, late])), [0; 0]);
+    assert_eq!(tokens_that_go_back(&session([late, early])), [early]);
 }
 
 #[test]
