@@ -46,26 +46,15 @@ fn namespaces_are_lockspaces_of_their_own(server: &Server) {
 
 /// What is said when the server is gone: the host, and no password.
 fn its_end_is_told_without_secrets(server: &Server) {
-    assert_eq!(output(&server.url(), &["health"]).status.code(), Some(0));
-    let (scheme, rest) =
-        server.url().split_once("://").map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a URL");
-    let host = rest.rsplit('@').next().expect("there is a host");
+    let url = server.url();
+    assert_eq!(output(&url, &["health"]).status.code(), Some(0));
     server.kill();
-    let url = format!("{scheme}://me:PASSWORD@{host}");
-    for (args, status) in
-        [(&["health"][..], 2), (&["ls"], 2), (&["exec", "job", "--", "true"], 125)]
-    {
-        let output = output(&url, args);
-        let text = [&*output.stdout, &*output.stderr].concat();
-        let text = String::from_utf8(text).expect("it speaks UTF-8");
-        assert_eq!(output.status.code(), Some(status), "{text}");
-        assert!(!text.contains("PASSWORD"), "{text}");
-        assert!(text.contains(&format!("{scheme}://…@127.0.0.1")), "{text}");
-    }
+    let scheme = url.split(':').next().expect("a URL");
+    is_told_without_secrets(&url, &format!("{scheme}://…@127.0.0.1"));
 }
 
-/// What is said when the server does not take the login: nothing that it was given in secret.
-fn a_login_that_is_refused_is_told_without_secrets(url: &str, said: &str) {
+/// Whoever comes to this place with a password is told this, and nothing that he has given in secret.
+fn is_told_without_secrets(url: &str, said: &str) {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let place = rest.rsplit('@').next().expect("there is a host");
     let url = format!("{scheme}://me:PASSWORD@{place}");
@@ -91,16 +80,13 @@ fn over_postgres_a_wrong_password_is_told_without_it() {
     let Some(server) = Postgres::start_with(&[&setting]) else { return };
     // In the server's own words.
     let said = "password authentication failed for user \"me\"";
-    a_login_that_is_refused_is_told_without_secrets(&server.url(), said);
+    is_told_without_secrets(&server.url(), said);
 }
 
 #[test]
 fn over_redis_a_wrong_password_is_told_without_it() {
     let Some(server) = Redis::start() else { return };
-    a_login_that_is_refused_is_told_without_secrets(
-        &server.url(),
-        "Password authentication failed",
-    );
+    is_told_without_secrets(&server.url(), "Password authentication failed");
 }
 
 #[test]

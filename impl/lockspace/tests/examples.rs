@@ -2,8 +2,14 @@
 //!
 //! Cargo builds a package's examples together with its tests, beside this binary.
 
+#[cfg(unix)]
+mod served;
+
 use std::path::PathBuf;
 use std::process::Command;
+
+#[cfg(unix)]
+use served::Service;
 
 /// An example, ready to be run.
 fn example(name: &str) -> Command {
@@ -57,128 +63,37 @@ fn fenced_http() {
 
 /// The service, from its first request to its last.
 #[cfg(unix)]
-mod graceful_shutdown {
-    use std::io::{BufRead, BufReader, Read, Write};
-    use std::net::TcpStream;
-    use std::process::{Child, Stdio};
-    use std::thread::JoinHandle;
-    use std::time::{Duration, Instant};
+#[test]
+fn serialises_refuses_drains_and_reports() {
+    let mut service = Service::start(example("graceful_shutdown"));
+    let health = |service: &Service| service.get("/health");
+    assert_eq!(health(&service), (200, "well: 0 held, deepest queue 0\n".into()));
 
-    use super::example;
+    // A long booking. Another one on the same invoice gives up after two seconds; other invoices
+    // do not notice.
+    let long = service.book("42", 6000);
+    let well = "well: 1 held, deepest queue 0\n";
+    service.until("the booking begins", |service| health(service).1 == well);
+    let impatient = service.book("42", 1);
+    assert_eq!(service.book("43", 1).join().expect("an answer").0, 200);
+    let (status, why) = impatient.join().expect("an answer");
+    assert_eq!(status, 409, "{why}");
+    assert!(why.contains("did not come free within the wait timeout of 2s"), "{why}");
 
-    /// A running service. It does not outlive the test, however that ends.
-    struct Service {
-        process: Child,
-        output: BufReader<std::process::ChildStdout>,
-        address: String,
-    }
+    // The process is asked to end while one books and one waits: the waiter and a newcomer are
+    // refused at once, the booking may finish, and then the service ends in good order.
+    let waiting = service.book("42", 1);
+    let queued = "well: 1 held, deepest queue 1\n";
+    service.until("it queues", |service| health(service).1 == queued);
+    service.terminate();
+    let (status, why) = waiting.join().expect("an answer");
+    assert_eq!(status, 503, "{why}");
+    assert!(why.contains("the lockspace is shutting down"), "{why}");
+    assert_eq!(service.book("44", 1).join().expect("an answer").0, 503);
+    assert_eq!(health(&service), (503, "the lockspace is shutting down\n".into()));
+    let (status, booked) = long.join().expect("an answer");
+    assert_eq!(status, 200, "{booked}");
+    assert!(booked.starts_with("invoice/42 booked under token "), "{booked}");
 
-    impl Service {
-        fn start() -> Self {
-            let mut process = example("graceful_shutdown")
-                .arg("127.0.0.1:0")
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("the service can be started");
-            let mut output = BufReader::new(process.stdout.take().expect("it is piped"));
-            let mut line = String::new();
-            output.read_line(&mut line).expect("the service says where it listens");
-            let address = line.trim().strip_prefix("listening on ").expect(&line).to_owned();
-            Self { process, output, address }
-        }
-
-        /// Sends a request from a thread of its own. Answers the status and the body.
-        fn send(&self, head: &str, body: &str) -> JoinHandle<(u16, String)> {
-            let address = self.address.clone();
-            let length = body.len();
-            let request = format!(
-                "{head} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
-                 content-length: {length}\r\n\r\n{body}"
-            );
-            std::thread::spawn(move || {
-                let mut stream = TcpStream::connect(address).expect("the service listens");
-                stream.write_all(request.as_bytes()).expect("it reads the request");
-                let mut answer = String::new();
-                stream.read_to_string(&mut answer).expect("it answers");
-                let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-                let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-                (status.expect("an HTTP answer"), body.expect("an HTTP answer"))
-            })
-        }
-
-        fn book(&self, id: &str, milliseconds: u32) -> JoinHandle<(u16, String)> {
-            self.send(&format!("POST /invoice/{id}"), &milliseconds.to_string())
-        }
-
-        fn health(&self) -> (u16, String) {
-            self.send("GET /health", "").join().expect("an answer")
-        }
-
-        /// Asks for the health until it is this.
-        fn await_health(&self, expected: &str) {
-            let begun = Instant::now();
-            loop {
-                let health = self.health();
-                if health.1 == expected {
-                    return;
-                }
-                assert!(
-                    begun.elapsed() < Duration::from_secs(30),
-                    "{health:?} is not {expected:?}"
-                );
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        }
-
-        /// Asks the process to end, as a supervisor does.
-        fn terminate(&self) {
-            let id = self.process.id().to_string();
-            let killed =
-                std::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
-            assert!(killed.expect("there is a shell").success());
-        }
-    }
-
-    impl Drop for Service {
-        fn drop(&mut self) {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
-        }
-    }
-
-    #[test]
-    fn serialises_refuses_drains_and_reports() {
-        let mut service = Service::start();
-        assert_eq!(service.health(), (200, "well: 0 held, deepest queue 0\n".into()));
-
-        // A long booking. Another one on the same invoice gives up after two seconds; other invoices
-        // do not notice.
-        let long = service.book("42", 6000);
-        service.await_health("well: 1 held, deepest queue 0\n");
-        let impatient = service.book("42", 1);
-        assert_eq!(service.book("43", 1).join().expect("an answer").0, 200);
-        let (status, why) = impatient.join().expect("an answer");
-        assert_eq!(status, 409, "{why}");
-        assert!(why.contains("did not come free within the wait timeout of 2s"), "{why}");
-
-        // The process is asked to end while one books and one waits: the waiter and a newcomer are
-        // refused at once, the booking may finish, and then the service ends in good order.
-        let waiting = service.book("42", 1);
-        service.await_health("well: 1 held, deepest queue 1\n");
-        service.terminate();
-        let (status, why) = waiting.join().expect("an answer");
-        assert_eq!(status, 503, "{why}");
-        assert!(why.contains("the lockspace is shutting down"), "{why}");
-        assert_eq!(service.book("44", 1).join().expect("an answer").0, 503);
-        assert_eq!(service.health(), (503, "the lockspace is shutting down\n".into()));
-        let (status, booked) = long.join().expect("an answer");
-        assert_eq!(status, 200, "{booked}");
-        assert!(booked.starts_with("invoice/42 booked under token "), "{booked}");
-
-        let mut report = String::new();
-        service.output.read_to_string(&mut report).expect("the service ends");
-        assert_eq!(report, "shut down: 1 released, 1 cancelled, 0 revoked\n");
-        let ended = service.process.wait().expect("the service ends");
-        assert_eq!(ended.code(), Some(0));
-    }
+    assert_eq!(service.end(), "shut down: 1 released, 1 cancelled, 0 revoked\n");
 }

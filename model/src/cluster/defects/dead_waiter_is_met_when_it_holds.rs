@@ -1,9 +1,6 @@
 //! Only the holder is watched.
 
-use lockspace::store::Reply;
-use lockspace::store::member::Answer;
-
-use super::{Cluster, Defect, Design, Events, STILL, refuted};
+use super::{Defect, Design, LINE_THAT_CRASHES, refuted, shown};
 use crate::cluster::world::NOW;
 
 pub(super) const DEFECT: Defect = Defect {
@@ -16,21 +13,10 @@ pub(super) const DEFECT: Defect = Defect {
              each), and where nobody watches a holder that was granted from the queue, the name is \
              lost. Here whoever waits watches all that stand before it, at the same time.",
     does: refuted(
-        Cluster {
-            sessions: 3,
-            clocks: [2, 2],
-            events: Events { crashes: true, ..Events::NONE },
-            takeover: Some(4),
-            ..STILL
-        },
+        LINE_THAT_CRASHES,
         Design {
             take: |member, _, answer| {
-                let holder = match &answer {
-                    Answer::Name(_, Reply::Loaded(Some((_, record)))) => {
-                        Some(record.holder.session)
-                    }
-                    _ => None,
-                };
+                let holder = shown(&answer).map(|record| record.holder.session);
                 member.answered(answer, NOW);
                 if let Some(holder) = holder {
                     member.others.sessions.retain(|id, other| *id == holder || other.asking);

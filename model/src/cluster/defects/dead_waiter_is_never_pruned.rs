@@ -1,9 +1,8 @@
 //! Only whoever is next in line watches.
 
-use lockspace::store::Reply;
-use lockspace::store::member::Answer;
+use lockspace::store::record::Record;
 
-use super::{Cluster, Defect, Design, Events, STILL, refuted};
+use super::{Defect, Design, LINE_THAT_CRASHES, refuted, shown};
 use crate::cluster::world::NOW;
 
 pub(super) const DEFECT: Defect = Defect {
@@ -18,21 +17,11 @@ pub(super) const DEFECT: Defect = Defect {
              Here whoever waits watches all that stand before it, and leaves out the dead wherever they \
              stand.",
     does: refuted(
-        Cluster {
-            sessions: 3,
-            clocks: [2, 2],
-            events: Events { crashes: true, ..Events::NONE },
-            takeover: Some(4),
-            ..STILL
-        },
+        LINE_THAT_CRASHES,
         Design {
             take: |member, _, answer| {
-                let line = match &answer {
-                    Answer::Name(_, Reply::Loaded(Some((_, record)))) => {
-                        Some(record.line().map(|claim| claim.session).collect::<Vec<_>>())
-                    }
-                    _ => None,
-                };
+                let sessions = |record: &Record| record.line().map(|claim| claim.session).collect();
+                let line: Option<Vec<_>> = shown(&answer).map(sessions);
                 member.answered(answer, NOW);
                 if let Some(line) = line {
                     let watched = |id| line[0] == id && line.get(1) == Some(&member.id);

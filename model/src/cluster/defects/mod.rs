@@ -15,6 +15,10 @@ mod trust_counts_from_the_answer;
 mod unknown_is_taken_for_failure;
 mod unknown_is_taken_for_success;
 
+use lockspace::store::Reply;
+use lockspace::store::member::Answer;
+use lockspace::store::record::Record;
+
 use super::{Calls, Cluster, Design, Events, Network};
 use crate::defects::{Defect, Does};
 
@@ -35,6 +39,23 @@ pub(crate) const DEFECTS: [Defect; 11] = [
 
 /// Two sessions that share one name, and nothing else happens.
 const STILL: Cluster = Cluster::new(2, 1);
+
+/// A line of two behind a holder, of whom any may crash; within four ticks the name must be taken over.
+const LINE_THAT_CRASHES: Cluster = Cluster {
+    sessions: 3,
+    clocks: [2, 2],
+    events: Events { crashes: true, ..Events::NONE },
+    takeover: Some(4),
+    ..STILL
+};
+
+/// The row of a name, if this answer shows it.
+fn shown(answer: &Answer) -> Option<&Record> {
+    match answer {
+        Answer::Name(_, Reply::Loaded(Some((_, record)))) => Some(record),
+        _ => None,
+    }
+}
 
 /// One call of these may be on its way.
 const fn one_late(which: Calls) -> Network {
