@@ -7,7 +7,8 @@
 //!   lockspace are pinned.
 //! - `memory` counts bytes and allocations.
 //!
-//! `lockspace-store-peers` measures stores in the same way, with [`measure`], [`report`] and [`clock`].
+//! `lockspace-store-peers` measures stores in the same way, with [`command`],
+//! [`measure`], [`report`] and [`clock`].
 //!
 //! What this package must not do: be used by any but that one, or be built by those who do not ask for it.
 
@@ -15,6 +16,7 @@
 mod lists;
 mod by_hand;
 pub mod clock;
+pub mod command;
 pub mod measure;
 mod peer;
 pub mod peers;

@@ -17,44 +17,10 @@ mod workloads;
 use std::process::ExitCode;
 
 use bench::{Bench, Scale};
-use lockspace_peers::measure::{Samples, Workload};
-use lockspace_peers::report;
+use lockspace_peers::command::{self, Asked};
 
 /// The name that everybody wants.
 const NAME: &str = "invoice/00000042";
-
-const HELP: &str = "\
-Runs every workload with every peer, in turns, and prints a table for each.
-
-usage: store-peers [--quick] [--rounds N] [--only PART]... [--list]
-
-  --quick      a first look, in about a minute
-  --rounds N   how often everybody has a turn
-  --only PART  only the workloads whose name contains this
-  --list       names the workloads and ends";
-
-struct Args {
-    scale: Scale,
-    only: Vec<String>,
-    list: bool,
-}
-
-fn args(mut given: impl Iterator<Item = String>) -> Result<Args, String> {
-    let mut args = Args { scale: Scale::FULL, only: Vec::new(), list: false };
-    let mut rounds = None;
-    while let Some(flag) = given.next() {
-        let mut value = || given.next().ok_or_else(|| format!("{flag} wants a value"));
-        match flag.as_str() {
-            "--quick" => args.scale = Scale::QUICK,
-            "--rounds" => rounds = Some(value()?.parse().map_err(|error| format!("{error}"))?),
-            "--only" => args.only.push(value()?),
-            "--list" => args.list = true,
-            _ => return Err(HELP.into()),
-        }
-    }
-    args.scale.rounds = rounds.unwrap_or(args.scale.rounds);
-    Ok(args)
-}
 
 fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
@@ -64,9 +30,9 @@ fn main() -> ExitCode {
         other::run(peer, url);
         return ExitCode::SUCCESS;
     }
-    match args(given.into_iter()) {
-        Ok(args) => {
-            measure(&args);
+    match Asked::read("store-peers", given.into_iter()) {
+        Ok(asked) => {
+            measure(&asked);
             ExitCode::SUCCESS
         }
         Err(message) => {
@@ -76,27 +42,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(args: &Args) {
+fn measure(asked: &Asked) {
     let mut wanted = workloads::all();
-    let is_wanted =
-        |id: &str| args.only.is_empty() || args.only.iter().any(|part| id.contains(part));
-    wanted.retain(|(_, workload)| is_wanted(workload.id));
-    if args.list || wanted.is_empty() {
-        let say = |workload: &Workload<Bench>| println!("{:<20} {}", workload.id, workload.what);
-        workloads::all().iter().for_each(|(_, workload)| say(workload));
+    wanted.retain(|(_, workload)| asked.wants(workload));
+    if asked.list || wanted.is_empty() {
+        workloads::all().iter().for_each(|(_, workload)| command::list(workload));
         return;
     }
-    let bench = Bench::new(args.scale, |place| wanted.iter().any(|(of, _)| *of == place));
+    let mut scale = if asked.quick { Scale::QUICK } else { Scale::FULL };
+    scale.rounds = asked.rounds.unwrap_or(scale.rounds);
+    let bench = Bench::new(scale, |place| wanted.iter().any(|(of, _)| *of == place));
     wanted.retain(|(place, _)| bench.url(*place).is_some());
     let workloads: Vec<_> = wanted.into_iter().map(|(_, workload)| workload).collect();
-    let rounds = args.scale.rounds;
-    let samples = Samples::take(&workloads, &bench, rounds, |round, workload, contender| {
-        eprint!("\r\x1b[Kround {} of {rounds}: {}, {}", round + 1, workload.id, contender.peer);
-    });
-    eprint!("\r\x1b[K");
-    println!("{rounds} rounds.\n");
-    for workload in &workloads {
-        println!("{}", report::table(workload, &samples));
-    }
-    println!("### targets\n\n{}", report::targets_table(&targets::targets(), &samples));
+    let samples = command::take(&workloads, &bench, scale.rounds);
+    println!("{} rounds.\n", scale.rounds);
+    command::print(&workloads, &targets::targets(), &samples);
 }
