@@ -1,10 +1,12 @@
 //! Processes that do not run for long: they wait behind nobody who lives, and are granted what the dead left.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use lockspace::store::record::{Claim, Record, RecordError, SessionId, SessionRecord};
 use lockspace::store::{Memory, OperateError, Store};
 use lockspace::{AcquireError, LockSpace};
+use lockspace_tests::Hand;
 use tokio::time::Instant;
 
 use crate::faulty::{Fate, Faulty};
@@ -15,6 +17,9 @@ const SEEN: Duration = Duration::from_millis(4_750);
 
 /// The documented bound: the ttl and two looks, one every quarter of it; no round trip takes time here.
 const TAKEN_OVER: Duration = Duration::from_millis(22_600);
+
+/// From one look to the next, and no longer.
+const LOOK: Duration = Duration::from_millis(251);
 
 /// What a process that was killed has left: its session, and its place in the line for the name.
 async fn dead(store: &Memory, line: &[u128]) {
@@ -114,7 +119,7 @@ async fn whoever_holds_the_name_in_the_same_process_lives() {
     let store = Memory::new();
     let space = open(store.clone()).await;
     let guard = space.acquire(NAME).await.unwrap();
-    assert!(within(TTL / 100, impatient(&space)).await.is_none());
+    assert!(within(LOOK, impatient(&space)).await.is_none());
     drop(guard);
     settle().await;
     // Two of one process behind a dead one: the second waits behind the first, who is granted and lives.
@@ -126,6 +131,17 @@ async fn whoever_holds_the_name_in_the_same_process_lives() {
     settle().await;
     assert!(within(TAKEN_OVER + SEEN, impatient(&space)).await.is_none());
     assert!(!within(TTL, first).await.unwrap().is_lost());
+}
+
+/// On a runtime of several threads a grant comes at any moment, also between two polls of the same task.
+#[tokio::test(start_paused = true)]
+async fn whoever_was_granted_the_name_and_has_not_looked_is_not_in_its_own_way() {
+    let space = open(Memory::new()).await;
+    let asks = Hand::new(space.acquire(NAME).into_future()).waits();
+    settle().await;
+    assert_eq!(space.audit().unseen, 1, "it was granted");
+    let _sees_nobody = Hand::new(Box::pin(space.until_seen_alive(NAME))).waits();
+    drop(asks.answer().unwrap());
 }
 
 #[tokio::test(start_paused = true)]

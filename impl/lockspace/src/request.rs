@@ -120,10 +120,23 @@ impl<'s, 'n> Acquire<'s, 'n> {
         self
     }
 
-    /// Says whose the request is, where [deadlocks](crate::Builder::detect_deadlocks) are looked for;
-    /// elsewhere it changes nothing. An owner does one thing after the other, in whatever tasks and
-    /// threads: a job, a session of a user, a saga. Without it the owner is the task, or the thread where
-    /// there is none.
+    /// Says whose the request is, where [deadlocks](crate::Builder::detect_deadlocks) or
+    /// [self-waits](crate::Builder::detect_self_wait) are looked for; elsewhere it changes nothing. An
+    /// owner does one thing after the other, in whatever tasks and threads: a job, a session of a user, a
+    /// saga. Without it the owner is the task that awaits, or the task or thread that blocks; whoever
+    /// awaits outside of tokio's tasks has none.
+    ///
+    /// ```
+    /// use lockspace::{AcquireError, LockSpace};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let space = LockSpace::builder().detect_self_wait(true).build();
+    /// let guard = space.acquire("invoice/42").owner(7).await.unwrap();
+    /// let again = space.acquire("invoice/42").owner(7).await;
+    /// assert!(matches!(again, Err(AcquireError::SelfWait { .. })));
+    /// # drop(guard);
+    /// # }
+    /// ```
     pub fn owner(mut self, id: u64) -> Self {
         self.owner = Some(id);
         self

@@ -63,7 +63,7 @@ impl<'a> SectionOptions<'a> {
         self
     }
 
-    /// Says whose the section is, where deadlocks are looked for; see
+    /// Says whose the section is, where deadlocks or self-waits are looked for; see
     /// [`Acquire::owner`](crate::Acquire::owner). A blocking body runs in a task of its own: what it acquires
     /// itself belongs to the section's owner only if that is named in both places.
     pub fn owner(mut self, id: u64) -> Self {

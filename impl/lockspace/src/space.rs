@@ -506,7 +506,8 @@ impl Builder {
     /// [`SelfWait`](AcquireError::SelfWait): it would wait for itself for ever. Off by default.
     ///
     /// What it knows of a hold is the task or thread that acquired it, until
-    /// [`Guard::into_owned`] says that this no longer counts. So it finds what waits in a straight line.
+    /// [`Guard::into_owned`] says that this no longer counts; or the owner that the request
+    /// [named](Acquire::owner), for good. So it finds what waits in a straight line.
     /// It is mistaken about one task that polls several futures (`join!`, `select!`,
     /// `FuturesUnordered`), of which one holds the name and another asks for it: it refuses, although
     /// the first would have released. And it does not find a queued future that nobody polls until that

@@ -27,7 +27,8 @@ impl LockSpace {
     /// Until somebody who stands before this process in the line for `name`, its holder or another waiter,
     /// has given a sign of life: the row of his session has moved on since this call first saw it. A session
     /// that lives moves its row on about every third of its ttl, so it does not take longer, and there is no
-    /// end to it while nobody lives. Held by somebody in this process, the name is held by one who lives.
+    /// end to it while nobody lives. Somebody in this process who holds the name, and still does so at the
+    /// next look, a quarter of a second later at most, lives as well.
     ///
     /// It is for processes that do not run for long. Only whoever asks for a name for a whole ttl finds out
     /// that its holder has died; one that is always [refused at once](LockSpace::try_acquire), or after a
@@ -63,15 +64,15 @@ impl LockSpace {
     ///
     /// # Cancel safety
     /// It changes nothing.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with timers.
     pub async fn until_seen_alive(&self, name: &str) -> Result<(), OperateError> {
         let name = LockName::new(name)?;
         let (store, limit) = self.shared().store().ok_or(OperateError::NoStore)?;
         let holder_here = || self.shared().engine().holder_of(name.as_str());
-        let mut watch = Watch { held_here: None, first_seen: BTreeMap::new() };
+        let mut watch = Watch { held_here: holder_here(), first_seen: BTreeMap::new() };
         let mut failed = 0;
-        if holder_here().is_some() {
-            return Ok(());
-        }
         loop {
             let me = self.shared().session_id();
             match watch.look(store, &name, me, limit).await {
@@ -100,7 +101,7 @@ impl LockSpace {
     }
 }
 
-/// What was seen.
+/// What was seen, the last time and before.
 struct Watch {
     held_here: Option<HoldKey>,
     first_seen: BTreeMap<SessionId, Version>,

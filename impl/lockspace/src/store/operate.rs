@@ -215,6 +215,9 @@ impl LockSpace {
     /// # Cancel safety
     /// It changes nothing.
     ///
+    /// # Panics
+    /// Outside of a tokio runtime with timers.
+    ///
     /// ```
     /// use lockspace::LockSpace;
     /// use lockspace::store::{Memory, Options};
@@ -251,6 +254,9 @@ impl LockSpace {
     ///
     /// # Cancel safety
     /// If the future is dropped, the name may have been taken away, or may be.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with timers.
     ///
     /// ```
     /// use lockspace::LockSpace;
