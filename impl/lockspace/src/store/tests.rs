@@ -97,6 +97,7 @@ fn a_clock_that_is_set_an_hour_forward_or_back_moves_no_end_of_trust_and_no_take
         member.number_from(begun);
         assert!(member.want(&red()));
         answer(&mut member, Reply::Swapped(Version(2)), seconds(0));
+        assert_eq!(member.news(seconds(0)), Some(News::Granted(red(), FencingToken(2))));
         // Somebody else's session is met for the first time.
         member.others.want(SessionId(2));
         let theirs = Reply::Loaded(Some((Version(1), SessionRecord::new(TTL, ""))));
