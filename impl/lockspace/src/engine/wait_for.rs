@@ -13,7 +13,7 @@
 //!
 //! What this file must not do: lock a shard, or know what a request is but for its owner.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
 
 use super::common::Hasher;
@@ -85,7 +85,7 @@ impl WaitFor {
     fn way_to(&self, owner: Owner, from: Spot) -> Option<Vec<Spot>> {
         // Each spot with the place in this list from which it was reached.
         let mut reached = vec![(from, None)];
-        let mut seen = Vec::new();
+        let mut seen: HashSet<Owner, Hasher> = HashSet::default();
         let mut next = 0;
         while let Some((spot, _)) = reached.get(next) {
             if let Some(Held { owner: holder, .. }) = self.holds.get(spot) {
@@ -96,8 +96,7 @@ impl WaitFor {
                     way.reverse();
                     return Some(way);
                 }
-                if !seen.contains(holder) {
-                    seen.push(*holder);
+                if seen.insert(*holder) {
                     let onwards = self.waits.get(holder).into_iter().flatten();
                     reached.extend(onwards.map(|spot| (*spot, Some(next))));
                 }

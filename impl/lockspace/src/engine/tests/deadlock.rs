@@ -52,7 +52,7 @@ fn who_gives_up_waiting_closes_no_cycle() {
 
 /// Two threads, complete. Ben lets go of B, for which Ann waits, as he might have asked for what she holds:
 /// she is the holder of both now, and whoever asks for one of them waits for her alone. Outcome: whether
-/// the third one had to wait.
+/// he had to wait.
 #[test]
 fn who_is_handed_the_name_waits_for_nobody() {
     Race::complete(150).two_shards().detect_deadlocks().explore(&[0, 1], |world| {
