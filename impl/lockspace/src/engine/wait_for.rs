@@ -13,8 +13,8 @@
 //!
 //! What this file must not do: lock a shard, or know what a request is but for its owner.
 
-use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::common::Hasher;
 use crate::error::Waits;
