@@ -32,9 +32,11 @@ async fn holder(store: &Memory) -> Option<(SessionId, FencingToken)> {
 #[tokio::test(start_paused = true)]
 async fn outages_shorter_than_the_trust_end_no_hold_however_many_they_are() {
     for fate in OUTAGES.into_iter().chain([Fate::Slow(1_500), Fate::Done]) {
-        let store = Faulty::over(Memory::new());
+        let inner = Memory::new();
+        let store = Faulty::over(inner.clone());
         let space = open(store.clone()).await;
         let guard = space.acquire(NAME).await.unwrap();
+        let held = holder(&inner).await;
         let mut lost = Hand::new(guard.lost()).waits();
         for _ in 0..1_000 {
             store.usually(fate);
@@ -44,6 +46,7 @@ async fn outages_shorter_than_the_trust_end_no_hold_however_many_they_are() {
         }
         assert_eq!(lost.take_wakes(), 0, "{fate:?}: it was woken for no reason");
         assert!(lost.poll().is_pending() && !guard.is_lost(), "{fate:?}");
+        assert_eq!(holder(&inner).await, held, "{fate:?}: the same session, and the same grant");
         drop(lost);
         assert_eq!(guard.release(), Ok(()), "{fate:?}");
     }
