@@ -112,6 +112,17 @@ impl Shelf {
         }
     }
 
+    /// What this connection has written it knows, and where it was in error it looks again.
+    fn keep(&self, key: &str, swap: &Swap, new: Option<&[u8]>) {
+        let mut kept = self.kept.lock().unwrap();
+        match swap {
+            Swap::Swapped(version) if self.flaw == Flaw::LoadsAreKeptUntilAHint => {
+                kept.insert(key.into(), new.map(|bytes| (*version, bytes.into())));
+            }
+            _ => _ = kept.remove(key),
+        }
+    }
+
     async fn apply(&self, key: &str, expected: Option<Version>, new: Option<&[u8]>) -> Swap {
         let early = (self.flaw == Flaw::VersionIsDrawnBeforeTheRowIsLocked).then(|| {
             let mut server = self.server();
@@ -210,8 +221,8 @@ impl Store for Shelf {
         if self.server().last >= Version::MAX.0 && !goes_on {
             return Err(StoreError::NotDone("there are no more versions".into()));
         }
-        self.kept.lock().unwrap().remove(key);
         let swap = self.apply(key, expected, new).await;
+        self.keep(key, &swap, new);
         match (fails, self.flaw) {
             (Fails::After, Flaw::LostRepliesAreRetried) => Ok(self.apply(key, expected, new).await),
             (Fails::After, Flaw::UnknownIsCalledNotDone) => {
