@@ -61,6 +61,7 @@ pub(crate) enum Problem {
     Directory(PathBuf, io::Error),
     #[error("{0}: {1}")]
     Open(StoreUrl, String),
+    #[cfg(any(feature = "etcd", feature = "postgres", feature = "redis"))]
     #[error("{0}: {1}; see that it runs, and that the URL is right")]
     Server(StoreUrl, String),
     #[error("the store cannot be used: {0}")]
