@@ -90,19 +90,25 @@ async fn shortest_wait_ends_and_says_how_long_it_was_to_be() {
     assert_eq!((error.name, error.wait_timeout), (named("a"), wait_timeout));
 }
 
+/// In nanoseconds: none, the least, and what is around a microsecond and a millisecond.
+const WAITS: [u64; 7] = [0, 1, 999, 1_000, 999_999, 1_000_000, 1_000_001];
+
+/// Whether this is what is told to somebody who waited so long in vain.
+fn fits(error: &AcquireError, wait: Duration) -> bool {
+    match error {
+        AcquireError::Busy { .. } => wait.is_zero(),
+        AcquireError::TimedOut(error) => !wait.is_zero() && error.wait_timeout == wait,
+        _ => false,
+    }
+}
+
 #[test]
 fn every_wait_timeout_of_a_thread_ends_and_zero_is_a_try() {
     let space = LockSpace::new();
     let _guard = space.try_acquire("a").unwrap();
-    let waits = [0, 1, 999, 1_000, 999_999, 1_000_000, 1_000_001].map(Duration::from_nanos);
-    for wait in waits {
+    for wait in WAITS.map(Duration::from_nanos) {
         let error = space.acquire("a").wait_timeout(wait).blocking().unwrap_err();
-        let fits = match &error {
-            AcquireError::Busy { .. } => wait.is_zero(),
-            AcquireError::TimedOut(error) => !wait.is_zero() && error.wait_timeout == wait,
-            _ => false,
-        };
-        assert!(fits, "{wait:?}: {error}");
+        assert!(fits(&error, wait), "{wait:?}: {error}");
     }
     assert_eq!(space.audit().waiting, 0);
 }
@@ -111,17 +117,11 @@ fn every_wait_timeout_of_a_thread_ends_and_zero_is_a_try() {
 async fn every_wait_timeout_of_a_task_ends_and_zero_is_a_try() {
     let space = LockSpace::new();
     let _guard = space.try_acquire("a").unwrap();
-    let waits = [0, 1, 999, 1_000, 999_999, 1_000_000, 1_000_001].map(Duration::from_nanos);
-    for wait in waits {
+    for wait in WAITS.map(Duration::from_nanos) {
         let request = space.acquire("a").wait_timeout(wait).into_future();
         let ended = tokio::time::timeout(ms(3), request).await.expect("to the millisecond");
         let error = ended.unwrap_err();
-        let fits = match &error {
-            AcquireError::Busy { .. } => wait.is_zero(),
-            AcquireError::TimedOut(error) => !wait.is_zero() && error.wait_timeout == wait,
-            _ => false,
-        };
-        assert!(fits, "{wait:?}: {error}");
+        assert!(fits(&error, wait), "{wait:?}: {error}");
     }
     assert_eq!(space.audit().waiting, 0);
 }

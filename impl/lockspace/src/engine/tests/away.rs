@@ -3,8 +3,8 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Phase, Refusal};
@@ -18,6 +18,8 @@ use crate::error::SessionEnd;
 use crate::store::HeldElsewhere;
 use crate::store::record::{RecordError, SessionId};
 use crate::{LockName, Loss};
+
+use super::plain::{Count, setup};
 
 /// An engine over a store, and the driver's end of it.
 struct Store {
@@ -33,12 +35,9 @@ impl Store {
     fn with_waiters(max_waiters_per_name: Option<u32>) -> Self {
         let inbox = Arc::new(Inbox::default());
         let engine = Engine::new(&Setup {
-            shards: 1,
-            max_names: None,
             max_waiters_per_name,
-            timing: false,
-            detect_deadlocks: false,
             inbox: Some(Arc::clone(&inbox)),
+            ..setup()
         });
         Self { engine, inbox }
     }
@@ -150,16 +149,6 @@ fn queued(asked: Acquired) -> WaitKey {
     match asked {
         Acquired::Queued(key) => key,
         other => panic!("the store has not been asked: {other:?}"),
-    }
-}
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -17,20 +17,14 @@ use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
 use crate::runtime::Owner;
 use crate::sync::MutexGuard;
 
+use super::plain::setup;
+
 const HOUR: u64 = 3_600_000_000_000;
 
 /// One shard, in which `b` was held, and `a` is held on a lease and has as many waiters as it may: in
 /// slot 0 one with a wait timeout, in slot 1 one without.
 fn sound() -> Engine {
-    let setup = Setup {
-        shards: 1,
-        max_names: None,
-        max_waiters_per_name: Some(2),
-        timing: false,
-        detect_deadlocks: false,
-        inbox: None,
-    };
-    let engine = Engine::new(&setup);
+    let engine = Engine::new(&Setup { max_waiters_per_name: Some(2), ..setup() });
     let released = engine.door("b").take_free("b").expect("it is free");
     let _ = engine.release(released, &mut Effects::default());
     for (lease, wait) in [(NonZeroU64::new(HOUR), None), (None, Some(HOUR)), (None, None)] {
@@ -162,14 +156,7 @@ fn counters_that_disagree_with_the_holds_are_named() {
 
 /// One who holds `a` and one who waits for it, where deadlocks are looked for.
 fn with_owners() -> Engine {
-    let engine = Engine::new(&Setup {
-        shards: 1,
-        max_names: None,
-        max_waiters_per_name: None,
-        timing: false,
-        detect_deadlocks: true,
-        inbox: None,
-    });
+    let engine = Engine::new(&Setup { detect_deadlocks: true, ..setup() });
     for owner in [1, 2] {
         let patience = Patience::Queue { waker: Waker::noop(), wait: None };
         let owner = Some(Owner::named(owner));

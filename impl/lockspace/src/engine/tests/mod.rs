@@ -55,6 +55,8 @@ mod moments;
 mod names;
 #[cfg(not(lockspace_loom))]
 mod noted;
+#[cfg(not(lockspace_loom))]
+mod plain;
 mod reaper;
 mod resource;
 mod shutdown;

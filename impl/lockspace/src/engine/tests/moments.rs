@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Phase};
@@ -19,19 +19,14 @@ use crate::engine::{
 };
 use crate::runtime::Owner;
 
+use super::plain::{Count, setup};
+
 fn engine() -> Engine {
     engine_of(1)
 }
 
 fn engine_of(shards: usize) -> Engine {
-    Engine::new(&Setup {
-        shards,
-        max_names: None,
-        max_waiters_per_name: None,
-        timing: false,
-        detect_deadlocks: false,
-        inbox: None,
-    })
+    Engine::new(&Setup { shards, ..setup() })
 }
 
 fn take(engine: &Engine) -> HoldKey {
@@ -44,16 +39,6 @@ fn queue(engine: &Engine, waker: &Waker) -> WaitKey {
     match engine.door("a").acquire(&ask, &mut Effects::default()) {
         Ok(Acquired::Queued(key)) => key,
         other => unreachable!("the name is held: {other:?}"),
-    }
-}
-
-/// A waker that counts how often it was woken, and whose owners can be counted.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

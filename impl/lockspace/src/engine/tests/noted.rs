@@ -13,17 +13,18 @@ use crate::engine::{
 };
 use crate::runtime::Owner;
 
+use super::plain::setup;
+
 const HOUR: u64 = 3_600_000_000_000;
 
 /// An engine in which one name may be in use, with one waiter, and everything is noted.
 fn engine() -> Engine {
     Engine::new(&Setup {
-        shards: 1,
         max_names: Some(1),
         max_waiters_per_name: Some(1),
         timing: true,
         detect_deadlocks: true,
-        inbox: None,
+        ..setup()
     })
 }
 
@@ -117,14 +118,7 @@ fn each_refusal_is_counted_as_what_it_is() {
 
 #[test]
 fn request_that_would_close_a_cycle_is_counted_as_a_deadlock() {
-    let engine = Engine::new(&Setup {
-        shards: 1,
-        max_names: None,
-        max_waiters_per_name: None,
-        timing: false,
-        detect_deadlocks: true,
-        inbox: None,
-    });
+    let engine = Engine::new(&Setup { detect_deadlocks: true, ..setup() });
     let (ann, ben) = (Some(Owner::named(1)), Some(Owner::named(2)));
     let holds = [
         take(&engine, &Ask { owner: ann, ..ask("a") }),
