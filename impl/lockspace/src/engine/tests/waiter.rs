@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU32;
 use std::task::{Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use lockspace_spec::Refusal;
 
@@ -123,14 +124,17 @@ impl Waited {
     }
 }
 
-/// Blocks this thread until `poll` is ready.
+/// Blocks this thread until `poll` is ready. Loom says when nobody can go on; where the system runs the
+/// threads, they give up after a minute.
 pub(super) fn block_until<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
     with_parker(|parker, waker| {
         loop {
             if let Poll::Ready(ready) = poll(waker) {
                 return ready;
             }
-            parker.park();
+            assert!(cfg!(lockspace_loom) || Instant::now() < end, "deadlock: it waits in vain");
+            parker.park_deadline(end);
         }
     })
 }
