@@ -206,7 +206,7 @@ impl<'a> Guard<'a> {
         // Taken before: whatever panics meanwhile, the guard's drop does not release once more.
         let space = self.space.take();
         match space.as_deref().map(|space| self.end(space)) {
-            Some(Released::Lost(name, reason)) => Err(self.lost_hold(name, reason)),
+            Some(Released::Lost(lost)) => Err(self.lost_hold(lost.name, lost.why)),
             Some(Released::Released) | None => Ok(()),
         }
     }

@@ -19,6 +19,15 @@ use smol_str::SmolStr;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LockName(SmolStr);
 
+/// A name as an entry keeps it. A short one is written to where it stays, in one go: a [`LockName`] is put
+/// together elsewhere and then moved, and a processor that moves what it has just written in other
+/// pieces waits for each of the writes to reach its cache.
+#[derive(Clone)]
+pub(crate) enum KeptName {
+    Short { bytes: u8, text: [u8; KeptName::SHORT] },
+    Long(LockName),
+}
+
 /// Why a text is not the name of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -70,6 +79,74 @@ impl LockName {
     }
 }
 
+impl KeptName {
+    /// How many bytes a short name has at most.
+    const SHORT: usize = 22;
+
+    /// No name yet: there is one once it has been [written](Self::write).
+    pub(crate) const BLANK: Self = Self::Short { bytes: 0, text: [0; Self::SHORT] };
+
+    #[cfg(test)]
+    pub(crate) fn new(name: &str) -> Self {
+        let mut kept = Self::BLANK;
+        kept.write(name);
+        kept
+    }
+
+    /// Keeps `name`, which has been [checked](LockName::check), in place of what was kept before.
+    #[inline]
+    pub(crate) fn write(&mut self, name: &str) {
+        match self {
+            Self::Short { bytes, text } if name.len() <= Self::SHORT => {
+                text[..name.len()].copy_from_slice(name.as_bytes());
+                *bytes = name.len() as u8;
+            }
+            _ => *self = Self::Long(LockName::checked(name)),
+        }
+    }
+
+    /// Gives back what a long name may have allocated.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if let Self::Long(_) = self {
+            *self = Self::BLANK;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { bytes, text } => &text[..usize::from(*bytes)],
+            Self::Long(long) => long.as_str().as_bytes(),
+        }
+    }
+
+    /// As users know it. It is looked at byte by byte, so this is for what is told, and not for each grant.
+    pub(crate) fn to_name(&self) -> LockName {
+        match self {
+            Self::Short { .. } => {
+                let text = std::str::from_utf8(self.as_bytes());
+                LockName::checked(text.expect("it was text when it was written"))
+            }
+            Self::Long(long) => long.clone(),
+        }
+    }
+}
+
+impl PartialEq for KeptName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for KeptName {}
+
+impl fmt::Debug for KeptName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_name(), f)
+    }
+}
+
 impl AsRef<str> for LockName {
     fn as_ref(&self) -> &str {
         self.as_str()
@@ -85,5 +162,31 @@ impl fmt::Display for LockName {
 impl fmt::Debug for LockName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeptName;
+
+    #[test]
+    fn a_name_is_kept_as_it_was_written_whatever_was_kept_before() {
+        let text = "x".repeat(251) + "ü";
+        let names = [2, 3, 21, 22, 23, 24, 253].map(|bytes| &text[text.len() - bytes..]);
+        for before in &names {
+            for name in &names {
+                let mut kept = KeptName::new(before);
+                kept.clear();
+                kept.write(name);
+                assert_eq!(kept.to_name().as_str(), *name);
+                assert_eq!(kept.as_bytes(), name.as_bytes());
+                assert_eq!(kept == KeptName::new(before), name == before);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_kept_is_as_large_as_a_name() {
+        assert_eq!(size_of::<KeptName>(), size_of::<super::LockName>());
     }
 }

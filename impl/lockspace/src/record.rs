@@ -104,10 +104,7 @@ impl Tape {
     /// A call is about to begin.
     #[inline]
     pub(crate) fn invoke(&self, call: impl FnOnce() -> Call) -> Taped {
-        match &self.0 {
-            None => Taped::OFF,
-            Some(running) => running.invoke(call(), Said::default()),
-        }
+        self.asked(call, Said::default)
     }
 
     /// An acquire is about to begin. Always inlined: with traces there is more to say, and a call for that is
@@ -120,7 +117,7 @@ impl Tape {
     ) -> Taped {
         match &self.0 {
             None => Taped::OFF,
-            Some(running) => running.invoke(call(), said()),
+            Some(running) => running.invoke(call, said),
         }
     }
 
@@ -134,10 +131,10 @@ impl Tape {
     }
 
     /// A call has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn returned<A: Into<Answer>>(&self, call: Taped, how: impl FnOnce() -> A) {
         if let Some(running) = &self.0 {
-            running.returned(call.id(), how().into());
+            running.returned(call.id(), how);
         }
     }
 
@@ -171,11 +168,19 @@ impl Tape {
 }
 
 impl Running {
+    // What there is to say is put together in these, and not where they are called: nobody need step over it.
     #[cold]
-    fn invoke(&self, call: Call, said: Said<'_>) -> Taped {
+    fn invoke<'a>(&self, call: impl FnOnce() -> Call, said: impl FnOnce() -> Said<'a>) -> Taped {
         let taped = Taped((self.calls.fetch_add(1, Ordering::Relaxed) as u32).wrapping_add(1));
-        self.tell_all(What::Invoke(taped.id(), call), said);
+        self.tell_all(What::Invoke(taped.id(), call()), said());
         taped
+    }
+
+    #[cold]
+    fn returned<A: Into<Answer>>(&self, call: CallId, how: impl FnOnce() -> A) {
+        let Answer { seen, told } = how().into();
+        let told = if self.over_a_store { told_over_a_store(told) } else { told };
+        self.tell_otherwise(What::Return(call, seen), Some(What::Return(call, told)));
     }
 
     #[cold]
@@ -183,12 +188,6 @@ impl Running {
         self.tell_all(what, Said::default());
     }
 
-    fn returned(&self, call: CallId, Answer { seen, told }: Answer) {
-        let told = if self.over_a_store { told_over_a_store(told) } else { told };
-        self.tell_otherwise(What::Return(call, seen), Some(What::Return(call, told)));
-    }
-
-    #[cold]
     fn tell_otherwise(&self, seen: What, told: Option<What>) {
         if told.as_ref() == Some(&seen) {
             return self.tell(seen);
@@ -304,7 +303,7 @@ pub(crate) fn release(request: Taped) -> Call {
 pub(crate) fn released(released: &Released) -> Answer {
     match released {
         Released::Released => Return::Done(Done::Released(None)).into(),
-        Released::Lost(_, why) => (*why).into(),
+        Released::Lost(lost) => lost.why.into(),
     }
 }
 

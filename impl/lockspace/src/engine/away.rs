@@ -270,7 +270,7 @@ impl Table {
     ) -> Result<Acquired, TurnedAway> {
         let entry = self.entries.insert(ask.name, hash);
         let wish = self.new_wish(entry);
-        common.notify(Notice::Want(self.entries[entry].name.clone(), wish), effects);
+        common.notify(Notice::Want(self.entries[entry].name.to_name(), wish), effects);
         let (waker, wait, impatient) = match ask.patience {
             Patience::No { waker } => (waker, None, true),
             Patience::Queue { waker, wait } => (waker, wait, false),
@@ -281,7 +281,7 @@ impl Table {
     /// A hold has ended that somebody waits for: it is for the store to say who is next.
     pub(super) fn send_on(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
         let wish = self.new_wish(entry);
-        common.notify(Notice::PassOn(self.entries[entry].name.clone(), wish), effects);
+        common.notify(Notice::PassOn(self.entries[entry].name.to_name(), wish), effects);
     }
 
     /// Somebody has left the queue: a placeholder that nobody waits for goes (upholds S5).

@@ -14,7 +14,7 @@ use super::notes::Detail;
 use super::timers::{Target, Timers};
 use super::wait_for::WaitFor;
 use crate::clock::{Clock, Tick};
-use crate::name::LockName;
+use crate::name::KeptName;
 use crate::sync::{Arc, AtomicU8, AtomicUsize, Mutex, Ordering};
 
 /// The seeded hash of names.
@@ -162,12 +162,12 @@ impl Common {
 
     /// A name has no entry any more, in a lockspace where that is noted.
     #[cold]
-    pub(super) fn name_left(&self, name: &LockName, effects: &mut Effects) {
+    pub(super) fn name_left(&self, name: &KeptName, effects: &mut Effects) {
         if self.max_names.is_some() {
             self.names.fetch_sub(1, Ordering::Relaxed);
         }
         if self.inbox.is_some() {
-            self.notify(Notice::GiveUp(name.clone()), effects);
+            self.notify(Notice::GiveUp(name.to_name()), effects);
         }
     }
 

@@ -12,7 +12,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use crate::clock::Tick;
-use crate::name::LockName;
+use crate::name::KeptName;
 
 /// No such slot: the end of a queue.
 pub(super) const NONE: u32 = u32::MAX;
@@ -26,7 +26,7 @@ const FIRST: u32 = 0;
 /// A held name and its queue. 56 bytes, of which the name takes 24.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) name: LockName,
+    pub(super) name: KeptName,
     pub(super) token: u64,
     /// When its lease ends; `NEVER` without one.
     pub(super) lease_end: Tick,
@@ -38,14 +38,31 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn new(name: LockName, hash: u64) -> Self {
-        let hash = hash as u32;
-        Self { name, token: 0, lease_end: Tick::NEVER, hash, head: NONE, tail: NONE, queued: 0 }
+    /// An entry that has not begun.
+    fn blank() -> Self {
+        Self {
+            name: KeptName::BLANK,
+            token: 0,
+            lease_end: Tick::NEVER,
+            hash: 0,
+            head: NONE,
+            tail: NONE,
+            queued: 0,
+        }
+    }
+
+    /// Becomes the entry of `name`. All else is as in a blank one: an entry ends without lease and queue.
+    #[inline(always)]
+    fn begin(&mut self, name: &str, hash: u64) {
+        debug_assert_eq!((self.lease_end, self.head, self.queued), (Tick::NEVER, NONE, 0));
+        self.name.write(name);
+        self.hash = hash as u32;
+        self.token = 0;
     }
 
     #[inline(always)]
     fn is(&self, name: &str, hash: u64) -> bool {
-        self.hash == hash as u32 && self.name.as_str() == name
+        self.hash == hash as u32 && self.name.as_bytes() == name.as_bytes()
     }
 }
 
@@ -56,7 +73,9 @@ fn spread(hash: u32) -> u64 {
 
 #[derive(Debug)]
 pub(super) struct Entries {
-    first: Option<Entry>,
+    /// Written where it lies: what is put together elsewhere and moved here costs twice as much.
+    first: Entry,
+    has_first: bool,
     others: Slab<Entry>,
     /// Finds the place of each of the `others` by its name.
     index: HashTable<u32>,
@@ -64,13 +83,23 @@ pub(super) struct Entries {
 
 impl Entries {
     pub(super) fn new() -> Self {
-        Self { first: None, others: Slab::new(), index: HashTable::new() }
+        Self {
+            first: Entry::blank(),
+            has_first: false,
+            others: Slab::new(),
+            index: HashTable::new(),
+        }
+    }
+
+    #[inline(always)]
+    fn first(&self) -> Option<&Entry> {
+        self.has_first.then_some(&self.first)
     }
 
     /// Where the entry of `name` is.
     #[inline(always)]
     pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
-        if self.first.as_ref().is_some_and(|first| first.is(name, hash)) {
+        if self.first().is_some_and(|first| first.is(name, hash)) {
             return Some(FIRST);
         }
         if self.others.is_empty() {
@@ -88,7 +117,7 @@ impl Entries {
     /// name had to be compared.
     #[inline(always)]
     pub(super) fn has_hash(&self, hash: u64) -> bool {
-        let is_first = self.first.as_ref().is_some_and(|first| first.hash == hash as u32);
+        let is_first = self.first().is_some_and(|first| first.hash == hash as u32);
         is_first || !self.others.is_empty() && self.other_has_hash(hash as u32)
     }
 
@@ -100,19 +129,21 @@ impl Entries {
     /// Adds an entry, without a hold, for a name that has none. The caller must grant it.
     #[inline(always)]
     pub(super) fn insert(&mut self, name: &str, hash: u64) -> u32 {
-        let entry = Entry::new(LockName::checked(name), hash);
-        if self.first.is_none() {
-            self.first = Some(entry);
+        if !self.has_first {
+            self.has_first = true;
+            self.first.begin(name, hash);
             return FIRST;
         }
-        self.insert_other(entry)
+        self.insert_other(name, hash)
     }
 
     #[inline(never)]
-    fn insert_other(&mut self, entry: Entry) -> u32 {
-        let hash = spread(entry.hash);
+    fn insert_other(&mut self, name: &str, hash: u64) -> u32 {
         self.grow();
-        let place = self.others.insert(entry) as u32 + 1;
+        let slot = self.others.vacant_entry();
+        let place = slot.key() as u32 + 1;
+        slot.insert(Entry::blank()).begin(name, hash);
+        let hash = spread(hash as u32);
         let others = &self.others;
         let hash_of = |place: &u32| spread(others[*place as usize - 1].hash);
         self.index.insert_unique(hash, place, hash_of);
@@ -130,7 +161,8 @@ impl Entries {
     #[inline(always)]
     pub(super) fn remove(&mut self, place: u32) {
         if place == FIRST {
-            self.first = None;
+            self.has_first = false;
+            self.first.name.clear();
         } else {
             self.remove_other(place);
         }
@@ -150,23 +182,23 @@ impl Entries {
 
     #[inline(always)]
     pub(super) fn get(&self, place: u32) -> Option<&Entry> {
-        if place == FIRST { self.first.as_ref() } else { self.others.get(place as usize - 1) }
+        if place == FIRST { self.first() } else { self.others.get(place as usize - 1) }
     }
 
     pub(super) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.others.len()
+        usize::from(self.has_first) + self.others.len()
     }
 
     /// Every entry, with its place.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
         let others = self.others.iter().map(|(slot, entry)| (slot as u32 + 1, entry));
-        self.first.iter().map(|entry| (FIRST, entry)).chain(others)
+        self.first().into_iter().map(|entry| (FIRST, entry)).chain(others)
     }
 
     /// What the index and the table disagree about, in words.
     pub(super) fn disagreements(&self) -> impl Iterator<Item = String> {
         let unfound = self.iter().filter(|(place, entry)| {
-            self.find(entry.name.as_str(), entry.hash.into()) != Some(*place)
+            self.find(entry.name.to_name().as_str(), entry.hash.into()) != Some(*place)
         });
         let unfound = unfound.map(|(_, entry)| format!("{:?} is not found", entry.name));
         let (names, entries) = (self.index.len(), self.others.len());
@@ -188,7 +220,7 @@ impl IndexMut<u32> for Entries {
     #[inline]
     fn index_mut(&mut self, place: u32) -> &mut Entry {
         let entry = if place == FIRST {
-            self.first.as_mut()
+            self.has_first.then_some(&mut self.first)
         } else {
             self.others.get_mut(place as usize - 1)
         };

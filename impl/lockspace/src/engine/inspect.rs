@@ -246,7 +246,7 @@ impl Engine {
             for (_, entry) in shard.entries.iter() {
                 if is_wish(entry.token) {
                     let waiters = shard.show_waiters(entry, now);
-                    wanted.push(WantedSnapshot { name: entry.name.clone(), waiters });
+                    wanted.push(WantedSnapshot { name: entry.name.to_name(), waiters });
                 } else {
                     names.push(shard.show(entry, now));
                 }
@@ -306,7 +306,7 @@ impl Table {
     fn show(&self, entry: &Entry, now: Tick) -> NameSnapshot {
         let holder = self.show_holder(entry, now);
         let waiters = self.show_waiters(entry, now);
-        NameSnapshot { name: entry.name.clone(), holder, waiters }
+        NameSnapshot { name: entry.name.to_name(), holder, waiters }
     }
 
     fn show_waiters(&self, entry: &Entry, now: Tick) -> Vec<WaiterSnapshot> {
@@ -369,7 +369,7 @@ impl Table {
             needed.extend(leased.then_some((held.lease_end, Target::Lease(hold))));
             let limit = waiters_per_name.saturating_add(is_wish(held.token).into());
             if held.queued > limit {
-                audit.faults.push(Fault::OverLimit(held.name.clone()));
+                audit.faults.push(Fault::OverLimit(held.name.to_name()));
             }
         }
         self.check_index(audit);
@@ -413,7 +413,7 @@ impl Table {
             }
             let length = self.queue(entry).count();
             if !sound || entry.tail != previous || length != entry.queued as usize {
-                audit.faults.push(Fault::QueueBroken(entry.name.clone()));
+                audit.faults.push(Fault::QueueBroken(entry.name.to_name()));
             }
         }
         for (slot, waiter) in &self.waiters {

@@ -112,11 +112,18 @@ pub(crate) enum TurnedAway {
     Deadlock(Vec<Waits>),
 }
 
-/// How a release was decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a release was decided. One word, since every release is told so.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Released {
     Released,
-    Lost(LockName, Loss),
+    Lost(Box<Lost>),
+}
+
+/// A hold that ended without its guard.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) name: LockName,
+    pub(crate) why: Loss,
 }
 
 /// See the [module](self).

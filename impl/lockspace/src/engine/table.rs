@@ -35,17 +35,10 @@ use super::timers::Target;
 use super::wait_for::Spot;
 use super::waiter::{Waiter, WaiterState};
 use super::watchers::Watchers;
-use super::{Acquired, Ask, HoldKey, Patience, Released, TurnedAway, WaitKey};
+use super::{Acquired, Ask, HoldKey, Lost, Patience, Released, TurnedAway, WaitKey};
 use crate::clock::Tick;
 use crate::error::Loss;
 use crate::name::LockName;
-
-/// A hold that ended without its guard.
-#[derive(Debug)]
-pub(super) struct Lost {
-    pub(super) name: LockName,
-    pub(super) why: Loss,
-}
 
 /// A shard.
 pub(super) struct Table {
@@ -272,7 +265,7 @@ impl Table {
     #[cold]
     fn forget_lost(&mut self, hold: HoldKey) -> Released {
         match self.lost.remove(&hold.token.0) {
-            Some(Lost { name, why }) => Released::Lost(name, why), // upholds S8
+            Some(lost) => Released::Lost(Box::new(lost)), // upholds S8
             None => unreachable!("a guard's hold is held or lost (invariant 6)"),
         }
     }
@@ -413,7 +406,7 @@ impl Table {
         how: Ended,
     ) {
         let held = &self.entries[entry];
-        self.lost.insert(held.token, Lost { name: held.name.clone(), why });
+        self.lost.insert(held.token, Lost { name: held.name.to_name(), why });
         self.end_hold(common, effects, entry, how);
     }
 
@@ -587,7 +580,7 @@ impl Table {
 
     pub(super) fn name_of(&self, hold: HoldKey) -> LockName {
         match self.entries.get(hold.entry) {
-            Some(held) if held.token == hold.token.0 => held.name.clone(),
+            Some(held) if held.token == hold.token.0 => held.name.to_name(),
             _ => self.lost_hold(hold).0,
         }
     }

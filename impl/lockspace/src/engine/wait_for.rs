@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::common::Hasher;
 use crate::error::Waits;
-use crate::name::LockName;
+use crate::name::KeptName;
 use crate::runtime::Owner;
 
 /// A shard and a place in it, which is one name's as long as the name is in use.
@@ -32,7 +32,7 @@ pub(super) struct Spot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) owner: Owner,
-    pub(super) name: LockName,
+    pub(super) name: KeptName,
     pub(super) label: Option<Box<str>>,
 }
 
@@ -115,7 +115,7 @@ impl WaitFor {
             let Held { name, .. } = &self.holds[waits_at];
             let label = label.as_deref().map(String::from);
             // Whoever asks holds the last spot, which closes the cycle.
-            Waits { owner: self.holds[holds].owner, label, name: name.clone() }
+            Waits { owner: self.holds[holds].owner, label, name: name.to_name() }
         });
         let waits: Vec<Waits> = waits.collect();
         debug_assert_eq!(waits[0].owner, owner);
@@ -161,12 +161,12 @@ impl WaitFor {
 mod tests {
     use super::super::entries::KEEP;
     use super::{Held, Owner, Spot, WaitFor};
-    use crate::LockName;
+    use crate::name::KeptName;
 
     /// A graph in which each of so many owners holds a name and one more waits for the first.
     fn graph(holds: u32) -> WaitFor {
         let mut graph = WaitFor::default();
-        let name = LockName::new("a").expect("it is a name");
+        let name = KeptName::new("a");
         for entry in 0..holds {
             let owner = Owner::named(entry.into());
             graph.hold(spot(entry), Held { owner, name: name.clone(), label: None });

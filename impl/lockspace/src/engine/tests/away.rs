@@ -106,7 +106,7 @@ impl Store {
     fn release(&self, hold: HoldKey) -> Option<Loss> {
         match self.act(|engine, effects| engine.release(hold, effects)) {
             Released::Released => None,
-            Released::Lost(_, why) => Some(why),
+            Released::Lost(lost) => Some(lost.why),
         }
     }
 

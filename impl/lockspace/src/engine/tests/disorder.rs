@@ -6,7 +6,6 @@ use std::task::Waker;
 
 use lockspace_spec::Refusal;
 
-use crate::LockName;
 use crate::engine::entries::NONE;
 use crate::engine::notes::Detail;
 use crate::engine::table::Table;
@@ -14,6 +13,7 @@ use crate::engine::timers::Target;
 use crate::engine::wait_for::{Held, Spot, WaitFor};
 use crate::engine::waiter::WaiterState;
 use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
+use crate::name::KeptName;
 use crate::runtime::Owner;
 use crate::sync::MutexGuard;
 
@@ -194,7 +194,7 @@ fn owner_who_is_not_known_to_hold_or_to_wait_is_named() {
 fn owner_who_is_thought_to_hold_or_to_wait_and_does_not_is_named() {
     let elsewhere = Spot { shard: 0, entry: 7 };
     let stray = faults_of_owners(|graph, _| {
-        let name = LockName::new("b").expect("it is a name");
+        let name = KeptName::new("b");
         graph.hold(elsewhere, Held { owner: Owner::named(1), name, label: None });
     });
     let [holder] = &stray[..] else { panic!("{stray:?}") };

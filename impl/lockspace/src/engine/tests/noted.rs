@@ -149,12 +149,14 @@ fn each_end_of_a_hold_is_counted_as_what_it_is() {
     let late = engine.common.clock.after(HOUR);
     act(&engine, |engine, effects| engine.elapse_until(late, 9, effects));
     assert_eq!(engine.audit().lost, 1);
-    assert!(matches!(release(&engine, leased), Released::Lost(_, Loss::LeaseElapsed)));
+    assert!(
+        matches!(release(&engine, leased), Released::Lost(lost) if lost.why == Loss::LeaseElapsed)
+    );
     assert_eq!(engine.audit().lost, 0);
 
     let forced = take(&engine, &ask("a"));
     act(&engine, |engine, effects| engine.force_release("a", effects));
-    assert!(matches!(release(&engine, forced), Released::Lost(_, Loss::Forced)));
+    assert!(matches!(release(&engine, forced), Released::Lost(lost) if lost.why == Loss::Forced));
 
     let first = take(&engine, &ask("a"));
     act(&engine, |engine, effects| engine.cancel(queue(engine, &ask("a")), effects));
@@ -165,7 +167,9 @@ fn each_end_of_a_hold_is_counted_as_what_it_is() {
 
     let revoked = take(&engine, &ask("a"));
     act(&engine, |engine, effects| engine.shutdown(Duration::ZERO, effects));
-    assert!(matches!(release(&engine, revoked), Released::Lost(_, Loss::Shutdown)));
+    assert!(
+        matches!(release(&engine, revoked), Released::Lost(lost) if lost.why == Loss::Shutdown)
+    );
     let expected = Stats {
         renewed: 1,
         lost_lease_elapsed: 1,

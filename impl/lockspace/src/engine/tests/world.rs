@@ -248,7 +248,7 @@ impl World {
     pub(super) fn release(&self, hold: Hold) -> Result<(), Loss> {
         match self.act(|effects| self.engine.release(hold.key, effects)) {
             Released::Released => Ok(()),
-            Released::Lost(_, why) => Err(why),
+            Released::Lost(lost) => Err(lost.why),
         }
     }
 
