@@ -142,7 +142,7 @@ async fn who_waited_in_vain_is_told_who_held_the_name_and_how_it_stood_in_line()
     let error = waits_in_vain.answer().unwrap_err();
     let text = error.to_string();
     let AcquireError::TimedOut(error) = error else { panic!("{error}") };
-    let standing = error.standing.unwrap();
+    let standing = error.standing;
     let holder = standing.holder.unwrap();
     assert_eq!((holder.token, holder.label.as_deref()), (token, Some("nightly")));
     assert_eq!((standing.ahead, standing.queued), (1, 3));
@@ -162,7 +162,7 @@ fn a_thread_that_waited_in_vain_is_told_as_well() {
     let guard = space.try_acquire("a").unwrap();
     let error = space.acquire("a").wait_timeout(ms(1)).blocking().unwrap_err();
     let AcquireError::TimedOut(error) = error else { panic!("{error}") };
-    let standing = error.standing.unwrap();
+    let standing = error.standing;
     let holder = standing.holder.unwrap();
     assert_eq!(holder.token, guard.fencing_token());
     assert_eq!((holder.label, holder.held_for, holder.lease_left), (None, None, None));

@@ -198,7 +198,7 @@ async fn a_wait_that_ends_in_vain_says_who_elsewhere_was_in_the_way() {
     let request = here.acquire(NAME).wait_timeout(Duration::from_millis(900));
     let AcquireError::TimedOut(error) = request.await.unwrap_err() else { panic!("it waits") };
     let text = error.to_string();
-    let standing = error.standing.unwrap();
+    let standing = error.standing;
     assert!(standing.holder.is_none());
     let holder = standing.elsewhere.unwrap();
     assert_eq!(holder.label.as_deref(), Some("worker 7"));
@@ -217,7 +217,7 @@ async fn a_wait_that_ends_in_vain_says_who_elsewhere_was_in_the_way() {
     let guard = here.acquire(NAME).await.unwrap();
     let error = here.acquire(NAME).wait_timeout(TTL).await.unwrap_err();
     let AcquireError::TimedOut(error) = error else { panic!("{error}") };
-    let standing = error.standing.unwrap();
+    let standing = error.standing;
     assert_eq!(standing.holder.map(|holder| holder.token), Some(guard.fencing_token()));
     assert_eq!(standing.elsewhere, None);
 }

@@ -153,10 +153,7 @@ fn round(cycle: &[Waits]) -> String {
 
 /// A wait that ended in vain. See [`AcquireError::TimedOut`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{name:?} did not come free within the wait timeout of {wait_timeout:?}{}",
-    stood(standing)
-)]
+#[error("{name:?} did not come free within the wait timeout of {wait_timeout:?}: {standing}")]
 #[non_exhaustive]
 pub struct TimedOut {
     /// The name.
@@ -164,11 +161,7 @@ pub struct TimedOut {
     /// How long the request was ready to wait.
     pub wait_timeout: Duration,
     /// How the request stood in line at the moment when its wait ended, noted in the same step.
-    pub standing: Option<Box<Standing>>,
-}
-
-fn stood(standing: &Option<Box<Standing>>) -> String {
-    standing.as_ref().map(|standing| format!(": {standing}")).unwrap_or_default()
+    pub standing: Standing,
 }
 
 /// A wait that ended while nobody knew whether the name was free. See [`AcquireError::Unreachable`].

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use crate::clock::{self, Limit};
-use crate::engine::{Acquired, Ask, Door, Failure, Patience, Standing, TurnedAway, WaitKey};
+use crate::engine::{Acquired, Ask, Door, Failure, Patience, TurnedAway, WaitKey};
 use crate::error::{AcquireError, Deadlock, TimedOut, Unreachable, UnreadableSession};
 use crate::guard::Guard;
 use crate::name::LockName;
@@ -319,7 +319,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
     #[cold]
     fn error(&self, acquired: Acquired) -> AcquireError {
         match acquired {
-            Acquired::TimedOut(standing) => self.timed_out(standing),
+            Acquired::TimedOut(told) => self.timed_out(told),
             Acquired::Refused(refusal) => AcquireError::refused(refusal, self.lock_name()),
             Acquired::Failed(Failure::Unreadable(problem)) => {
                 AcquireError::Unreadable { name: self.lock_name(), problem }
@@ -339,14 +339,12 @@ impl<'s, 'n> Acquire<'s, 'n> {
     }
 
     /// Its wait ended in vain: because somebody held the name, or because the store was out of reach.
-    fn timed_out(&self, standing: Box<Standing>) -> AcquireError {
-        let wait_timeout = self.wait_timeout.duration().unwrap_or_default();
-        let name = self.lock_name();
-        if let Some(problem) = self.space.store_problem_of(&name) {
-            return self.unreachable(wait_timeout, problem);
+    fn timed_out(&self, mut told: Box<TimedOut>) -> AcquireError {
+        told.wait_timeout = self.wait_timeout.duration().unwrap_or_default();
+        match self.space.store_problem_of(&told.name) {
+            Some(problem) => self.unreachable(told.wait_timeout, problem),
+            None => AcquireError::TimedOut(told),
         }
-        let standing = Some(standing);
-        AcquireError::TimedOut(Box::new(TimedOut { name, wait_timeout, standing }))
     }
 
     fn unreachable(&self, wait_timeout: Duration, problem: String) -> AcquireError {

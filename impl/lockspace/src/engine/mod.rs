@@ -45,7 +45,7 @@ pub(crate) use common::Setup;
 pub(crate) use effects::Effects;
 
 use crate::clock::{Clock, Tick, clamp};
-use crate::error::{Loss, Waits};
+use crate::error::{Loss, TimedOut, Waits};
 use crate::name::LockName;
 use crate::runtime::Owner;
 use crate::sync::{CachePadded, Mutex, MutexGuard};
@@ -97,8 +97,8 @@ pub(crate) enum Acquired {
     Granted(HoldKey),
     Queued(WaitKey),
     Refused(Refusal),
-    /// Refused since its wait timeout ended, when it stood in line like this.
-    TimedOut(Box<Standing>),
+    /// Refused since its wait timeout ended. How long that was is for whoever asked to fill in.
+    TimedOut(Box<TimedOut>),
     /// It was given up because of the store.
     Failed(Failure),
 }

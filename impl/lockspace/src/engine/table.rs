@@ -20,6 +20,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Refusal};
 use slab::Slab;
@@ -37,7 +38,7 @@ use super::waiter::{Waiter, WaiterState};
 use super::watchers::Watchers;
 use super::{Acquired, Ask, HoldKey, Lost, Patience, Released, TurnedAway, WaitKey};
 use crate::clock::Tick;
-use crate::error::Loss;
+use crate::error::{Loss, TimedOut};
 use crate::name::LockName;
 
 /// A shard.
@@ -489,10 +490,12 @@ impl Table {
     }
 
     fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
-        let standing = Box::new(self.standing(slot, common.clock.now()));
+        let standing = self.standing(slot, common.clock.now());
+        let name = self.entries[self.waiters[slot as usize].entry].name.to_name();
+        let told = Box::new(TimedOut { name, wait_timeout: Duration::ZERO, standing });
         self.unlink(common, effects, slot);
         self.end_wait(common, slot);
-        self.answer(effects, slot, WaiterState::TimedOut(standing));
+        self.answer(effects, slot, WaiterState::TimedOut(told));
         self.counters.refused_timed_out += 1;
         self.settle(common, effects, self.waiters[slot as usize].entry);
     }

@@ -5,9 +5,9 @@ use std::task::Waker;
 
 use lockspace_spec::Refusal;
 
-use super::standing::Standing;
 use super::{Acquired, Failure, HoldKey};
 use crate::clock::Tick;
+use crate::error::TimedOut;
 
 /// A request that has been queued, until its future has seen the answer. It fills a line of the cache:
 /// whoever leaves a long queue touches its own line and those of its neighbours.
@@ -33,7 +33,7 @@ pub(super) enum WaiterState {
     /// Refused, and the future has not seen it.
     Refused(Refusal),
     /// The same, since its wait timeout ended.
-    TimedOut(Box<Standing>),
+    TimedOut(Box<TimedOut>),
     /// Given up because of the store, and the future has not seen it.
     Failed(Failure),
 }
@@ -45,7 +45,7 @@ impl WaiterState {
         match self {
             Self::Granted(hold) => Acquired::Granted(hold),
             Self::Refused(why) => Acquired::Refused(why),
-            Self::TimedOut(standing) => Acquired::TimedOut(standing),
+            Self::TimedOut(told) => Acquired::TimedOut(told),
             Self::Failed(failure) => Acquired::Failed(failure),
             Self::Queued { .. } => unreachable!("it has not been answered"),
         }

@@ -297,7 +297,8 @@ fn whoever_waited_in_vain_is_told_who_held_the_name_elsewhere() {
     let key = store.want("a");
     store.show_holder("a", store.wish());
     store.act(|engine, effects| engine.give_up(key, effects));
-    let Poll::Ready(Acquired::TimedOut(standing)) = store.answer(key) else { panic!("no answer") };
+    let Poll::Ready(Acquired::TimedOut(told)) = store.answer(key) else { panic!("no answer") };
+    let standing = told.standing;
     assert_eq!(standing.elsewhere.map(|by| by.token), Some(FencingToken(4)));
     assert_eq!((standing.holder, standing.ahead, standing.queued), (None, 0, 1));
     assert_eq!(store.notices(), [Notice::GiveUp(name("a"))]);
