@@ -94,15 +94,20 @@ impl KeptName {
     }
 
     /// Keeps `name`, which has been [checked](LockName::check), in place of what was kept before.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&mut self, name: &str) {
         match self {
             Self::Short { bytes, text } if name.len() <= Self::SHORT => {
                 text[..name.len()].copy_from_slice(name.as_bytes());
                 *bytes = name.len() as u8;
             }
-            _ => *self = Self::Long(LockName::checked(name)),
+            _ => self.write_long(name),
         }
+    }
+
+    #[cold]
+    fn write_long(&mut self, name: &str) {
+        *self = Self::Long(LockName::checked(name));
     }
 
     /// Gives back what a long name may have allocated.

@@ -1,8 +1,8 @@
 //! The entries of one shard: the names in use there, found by name or by place.
 //!
-//! The first entry lies beside the shard's lock, the others in a table. There are more shards than
-//! names in the middle of an acquire and its release, so nearly always the first is the only one, and
-//! neither table nor hash index is touched. A place stays the entry's own until the entry is removed.
+//! The first few entries lie beside the shard's lock, the others in a table. There are more shards than
+//! names in the middle of an acquire and its release, so nearly always there are no others, and neither
+//! table nor hash index is touched. A place stays the entry's own until the entry is removed.
 //!
 //! What this file must not do: know what a hold or a queue means.
 
@@ -20,8 +20,8 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Slots that an idle shard keeps; above this, memory goes back when it empties.
 pub(super) const KEEP: usize = 32;
 
-/// The place beside the lock. Slot `n` of the table is place `n + 1`.
-const FIRST: u32 = 0;
+/// How many places lie beside the lock; their numbers come first. Slot `n` of the table is place `NEAR + n`.
+const NEAR: usize = 4;
 
 /// A held name and its queue. 56 bytes, of which the name takes 24.
 #[derive(Debug)]
@@ -57,7 +57,6 @@ impl Entry {
         debug_assert_eq!((self.lease_end, self.head, self.queued), (Tick::NEVER, NONE, 0));
         self.name.write(name);
         self.hash = hash as u32;
-        self.token = 0;
     }
 
     #[inline(always)]
@@ -73,9 +72,10 @@ fn spread(hash: u32) -> u64 {
 
 #[derive(Debug)]
 pub(super) struct Entries {
-    /// Written where it lies: what is put together elsewhere and moved here costs twice as much.
-    first: Entry,
-    has_first: bool,
+    /// Written where they lie: what is put together elsewhere and moved here costs twice as much.
+    near: [Entry; NEAR],
+    /// Which of the near ones there are, one bit for each.
+    taken: u8,
     others: Slab<Entry>,
     /// Finds the place of each of the `others` by its name.
     index: HashTable<u32>,
@@ -84,26 +84,33 @@ pub(super) struct Entries {
 impl Entries {
     pub(super) fn new() -> Self {
         Self {
-            first: Entry::blank(),
-            has_first: false,
+            near: std::array::from_fn(|_| Entry::blank()),
+            taken: 0,
             others: Slab::new(),
             index: HashTable::new(),
         }
     }
 
+    /// Which of the near entries are such, from the first one on.
     #[inline(always)]
-    fn first(&self) -> Option<&Entry> {
-        self.has_first.then_some(&self.first)
+    fn find_near(&self, is_it: impl Fn(&Entry) -> bool) -> Option<u32> {
+        let mut left = self.taken;
+        while left != 0 {
+            let place = left.trailing_zeros();
+            if is_it(&self.near[place as usize]) {
+                return Some(place);
+            }
+            left &= left - 1;
+        }
+        None
     }
 
     /// Where the entry of `name` is.
     #[inline(always)]
     pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
-        if self.first().is_some_and(|first| first.is(name, hash)) {
-            return Some(FIRST);
-        }
-        if self.others.is_empty() {
-            return None;
+        let near = self.find_near(|entry| entry.is(name, hash));
+        if near.is_some() || self.others.is_empty() {
+            return near;
         }
         self.find_other(name, hash)
     }
@@ -117,8 +124,9 @@ impl Entries {
     /// name had to be compared.
     #[inline(always)]
     pub(super) fn has_hash(&self, hash: u64) -> bool {
-        let is_first = self.first().is_some_and(|first| first.hash == hash as u32);
-        is_first || !self.others.is_empty() && self.other_has_hash(hash as u32)
+        let hash = hash as u32;
+        let is_near = self.find_near(|entry| entry.hash == hash).is_some();
+        is_near || !self.others.is_empty() && self.other_has_hash(hash)
     }
 
     #[inline(never)]
@@ -129,23 +137,24 @@ impl Entries {
     /// Adds an entry, without a hold, for a name that has none. The caller must grant it.
     #[inline(always)]
     pub(super) fn insert(&mut self, name: &str, hash: u64) -> u32 {
-        if !self.has_first {
-            self.has_first = true;
-            self.first.begin(name, hash);
-            return FIRST;
-        }
-        self.insert_other(name, hash)
+        let place = self.taken.trailing_ones();
+        let Some(near) = self.near.get_mut(place as usize) else {
+            return self.insert_other(name, hash);
+        };
+        self.taken |= 1 << place;
+        near.begin(name, hash);
+        place
     }
 
     #[inline(never)]
     fn insert_other(&mut self, name: &str, hash: u64) -> u32 {
         self.grow();
         let slot = self.others.vacant_entry();
-        let place = slot.key() as u32 + 1;
+        let place = (slot.key() + NEAR) as u32;
         slot.insert(Entry::blank()).begin(name, hash);
         let hash = spread(hash as u32);
         let others = &self.others;
-        let hash_of = |place: &u32| spread(others[*place as usize - 1].hash);
+        let hash_of = |place: &u32| spread(others[*place as usize - NEAR].hash);
         self.index.insert_unique(hash, place, hash_of);
         place
     }
@@ -160,17 +169,19 @@ impl Entries {
 
     #[inline(always)]
     pub(super) fn remove(&mut self, place: u32) {
-        if place == FIRST {
-            self.has_first = false;
-            self.first.name.clear();
-        } else {
-            self.remove_other(place);
+        match self.near.get_mut(place as usize) {
+            Some(near) => {
+                self.taken &= !(1 << place);
+                near.token = 0;
+                near.name.clear();
+            }
+            None => self.remove_other(place),
         }
     }
 
     #[inline(never)]
     fn remove_other(&mut self, place: u32) {
-        let removed = self.others.remove(place as usize - 1);
+        let removed = self.others.remove(place as usize - NEAR);
         if let Ok(found) = self.index.find_entry(spread(removed.hash), |other| *other == place) {
             found.remove();
         }
@@ -182,17 +193,37 @@ impl Entries {
 
     #[inline(always)]
     pub(super) fn get(&self, place: u32) -> Option<&Entry> {
-        if place == FIRST { self.first() } else { self.others.get(place as usize - 1) }
+        match self.near.get(place as usize) {
+            Some(near) => self.is_taken(place).then_some(near),
+            None => self.others.get(place as usize - NEAR),
+        }
+    }
+
+    #[inline(always)]
+    fn is_taken(&self, place: u32) -> bool {
+        self.taken & 1 << place != 0
+    }
+
+    /// Whether the entry at `place` has this token. No hold's token is zero, and no vacant place's is
+    /// anything else.
+    #[inline(always)]
+    pub(super) fn has_token(&self, place: u32, token: u64) -> bool {
+        match self.near.get(place as usize) {
+            Some(near) => near.token == token,
+            None => {
+                self.others.get(place as usize - NEAR).is_some_and(|other| other.token == token)
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        usize::from(self.has_first) + self.others.len()
+        self.taken.count_ones() as usize + self.others.len()
     }
 
     /// Every entry, with its place.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        let others = self.others.iter().map(|(slot, entry)| (slot as u32 + 1, entry));
-        self.first().into_iter().map(|entry| (FIRST, entry)).chain(others)
+        let near = (0..NEAR as u32).filter_map(|place| self.get(place).map(|entry| (place, entry)));
+        near.chain(self.others.iter().map(|(slot, entry)| ((slot + NEAR) as u32, entry)))
     }
 
     /// What the index and the table disagree about, in words.
@@ -207,47 +238,76 @@ impl Entries {
     }
 }
 
+const NO_ENTRY: &str = "a place is asked for only while its entry exists";
+
 impl Index<u32> for Entries {
     type Output = Entry;
 
     #[inline]
     fn index(&self, place: u32) -> &Entry {
-        self.get(place).expect("a place is asked for only while its entry exists")
+        match self.near.get(place as usize) {
+            Some(near) => {
+                debug_assert!(self.is_taken(place), "{NO_ENTRY}");
+                near
+            }
+            None => self.others.get(place as usize - NEAR).expect(NO_ENTRY),
+        }
     }
 }
 
 impl IndexMut<u32> for Entries {
     #[inline]
     fn index_mut(&mut self, place: u32) -> &mut Entry {
-        let entry = if place == FIRST {
-            self.has_first.then_some(&mut self.first)
-        } else {
-            self.others.get_mut(place as usize - 1)
-        };
-        entry.expect("a place is asked for only while its entry exists")
+        debug_assert!(self.get(place).is_some(), "{NO_ENTRY}");
+        match self.near.get_mut(place as usize) {
+            Some(near) => near,
+            None => self.others.get_mut(place as usize - NEAR).expect(NO_ENTRY),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Entries, KEEP, spread};
+    use super::{Entries, KEEP, NEAR, spread};
 
     fn insert(entries: &mut Entries, name: &str) -> u32 {
         // One hash for all: names must be told apart by more than that.
         entries.insert(name, 7)
     }
 
+    /// So many names, those beside the lock and so many others.
+    fn names(others: usize) -> Vec<String> {
+        (0..NEAR + others).map(|n| n.to_string()).collect()
+    }
+
     #[test]
     fn names_with_one_hash_are_told_apart() {
         let mut entries = Entries::new();
-        let places: Vec<u32> = ["a", "b", "c"].map(|name| insert(&mut entries, name)).into();
-        for (name, place) in ["a", "b", "c"].into_iter().zip(&places) {
-            assert_eq!(entries.find(name, 7), Some(*place));
+        let names = names(2);
+        let places: Vec<u32> = names.iter().map(|name| insert(&mut entries, name)).collect();
+        for gone in 0..names.len() {
+            entries.remove(places[gone]);
+            assert_eq!(entries.len(), names.len() - 1);
+            for (at, name) in names.iter().enumerate() {
+                assert_eq!(entries.find(name, 7), (at != gone).then_some(places[at]));
+            }
+            assert_eq!(insert(&mut entries, &names[gone]), places[gone], "it is free again");
         }
-        entries.remove(places[0]);
-        assert_eq!(entries.find("a", 7), None);
-        assert_eq!(entries.find("c", 7), Some(places[2]));
-        assert_eq!(entries.len(), 2);
+    }
+
+    #[test]
+    fn a_vacant_place_has_no_token() {
+        let mut entries = Entries::new();
+        for name in names(1) {
+            let place = insert(&mut entries, &name);
+            entries[place].token = 5;
+            assert!(entries.has_token(place, 5) && !entries.has_token(place, 6));
+        }
+        for place in 0..=NEAR as u32 {
+            entries.remove(place);
+            assert!(!entries.has_token(place, 5) && entries.get(place).is_none());
+        }
+        assert_eq!(entries.iter().count(), 0);
     }
 
     #[test]
@@ -267,13 +327,13 @@ mod tests {
     #[test]
     fn a_hash_that_no_entry_has_is_of_no_name() {
         let mut entries = Entries::new();
-        let hash = |entries: &Entries| [5, 6, 7].map(|hash| entries.has_hash(hash));
-        assert_eq!(hash(&entries), [false; 3]);
-        let first = entries.insert("a", 5);
-        assert_eq!(hash(&entries), [true, false, false]);
-        entries.insert("b", 6);
-        entries.remove(first);
-        assert_eq!(hash(&entries), [false, true, false]);
+        for (hash, name) in (0..).zip(names(2)) {
+            assert!(!entries.has_hash(hash), "{name}");
+            entries.insert(&name, hash);
+            assert!(entries.has_hash(hash), "{name}");
+        }
+        entries.remove(1);
+        assert!(!entries.has_hash(1) && entries.has_hash(2));
     }
 
     #[test]
@@ -299,17 +359,18 @@ mod tests {
     #[test]
     fn what_the_index_and_the_table_disagree_about_is_told() {
         let mut entries = Entries::new();
-        let _places = ["a", "b", "c"].map(|name| insert(&mut entries, name));
+        for name in names(2) {
+            insert(&mut entries, &name);
+        }
         entries.index.clear();
         let told: Vec<String> = entries.disagreements().collect();
-        assert_eq!(told, ["\"b\" is not found", "\"c\" is not found", "0 names for 2 entries"]);
+        assert_eq!(told, ["\"4\" is not found", "\"5\" is not found", "0 names for 2 entries"]);
     }
 
     #[test]
     fn a_shard_keeps_a_little_memory() {
         let mut entries = Entries::new();
-        // One lies beside the lock.
-        let names: Vec<String> = (0..=KEEP).map(|n| n.to_string()).collect();
+        let names = names(KEEP);
         let places: Vec<u32> = names.iter().map(|name| insert(&mut entries, name)).collect();
         assert_eq!(entries.others.capacity(), KEEP);
         places.into_iter().for_each(|place| entries.remove(place));

@@ -34,7 +34,7 @@ impl Table {
         let mut detail = self.forget_wait(common, slot)?;
         if let Some(since) = &mut detail.since {
             let now = common.clock.now();
-            self.counters.wait.record(now.since(*since));
+            self.counters.wait.get_or_insert_default().record(now.since(*since));
             *since = now;
         }
         Some(detail)
@@ -67,7 +67,7 @@ impl Table {
             wait_for.lock().end_hold(self.spot(common, entry));
         }
         if let Some(since) = detail.since {
-            self.counters.hold.record(common.clock.now().since(since));
+            self.counters.hold.get_or_insert_default().record(common.clock.now().since(since));
         }
     }
 

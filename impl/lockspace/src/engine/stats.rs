@@ -9,9 +9,9 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(super) struct Counters {
             $(pub(super) $field: u64,)*
-            // Large and rarely touched; beside the lock they would only be in the way.
-            pub(super) wait: Box<Latency>,
-            pub(super) hold: Box<Latency>,
+            // Large, and there only once something has been timed.
+            pub(super) wait: Option<Box<Latency>>,
+            pub(super) hold: Option<Box<Latency>>,
         }
 
         /// What has happened in a lockspace since it was made. See
@@ -30,8 +30,8 @@ macro_rules! counters {
         impl Stats {
             pub(super) fn add(&mut self, shard: &Counters) {
                 $(self.$field += shard.$field;)*
-                self.wait.add(&shard.wait);
-                self.hold.add(&shard.hold);
+                shard.wait.iter().for_each(|wait| self.wait.add(wait));
+                shard.hold.iter().for_each(|hold| self.hold.add(hold));
             }
         }
     };

@@ -545,7 +545,6 @@ impl Table {
             NONE => held.head = next,
             previous => self.waiters[previous as usize].next = next,
         }
-        let held = &mut self.entries[entry];
         match next {
             NONE => held.tail = previous,
             next => self.waiters[next as usize].previous = previous,
@@ -572,7 +571,7 @@ impl Table {
 /// Looking things up.
 impl Table {
     pub(super) fn is_held(&self, hold: HoldKey) -> bool {
-        self.entries.get(hold.entry).is_some_and(|held| held.token == hold.token.0)
+        self.entries.has_token(hold.entry, hold.token.0)
     }
 
     /// Why and of what name a hold was lost that is no longer held.
