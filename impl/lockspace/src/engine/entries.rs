@@ -11,10 +11,9 @@ use std::ops::{Index, IndexMut};
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::clock::Tick;
 use crate::name::LockName;
 
-/// No such slot: the end of a queue.
+/// No such slot: the end of a queue. No such place: no timer.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Slots that an idle shard keeps; above this, memory goes back when it empties.
@@ -28,19 +27,19 @@ const FIRST: u32 = 0;
 pub(super) struct Entry {
     pub(super) name: LockName,
     pub(super) token: u64,
-    /// When its lease ends; `NEVER` without one.
-    pub(super) lease_end: Tick,
     /// The lower half of the name's hash: the upper one has chosen the shard.
     hash: u32,
     pub(super) head: u32,
     pub(super) tail: u32,
     pub(super) queued: u32,
+    /// The place of the timer of its lease; none, if it has none.
+    pub(super) timer: u32,
 }
 
 impl Entry {
     fn new(name: LockName, hash: u64) -> Self {
         let hash = hash as u32;
-        Self { name, token: 0, lease_end: Tick::NEVER, hash, head: NONE, tail: NONE, queued: 0 }
+        Self { name, token: 0, hash, head: NONE, tail: NONE, queued: 0, timer: NONE }
     }
 
     #[inline(always)]
