@@ -14,8 +14,8 @@ use super::away::is_wish;
 use super::common::{Common, Stage};
 use super::entries::{Entry, NONE};
 use super::notes::Detail;
-use super::table::Table;
 use super::rounds::Rounds;
+use super::table::Table;
 use super::timers::Timer;
 use super::wait_for::{Held, WaitFor};
 use super::waiter::{Waiter, WaiterState};
@@ -395,25 +395,13 @@ impl Table {
 
     /// Invariant 5: each timer stands where its owner says, they are in order, and the reaper has been told.
     fn check_timers(&self, index: usize, rounds: &Rounds, audit: &mut Audit) {
-        let queued = self.waiters.iter().filter(|(_, waiter)| waiter.timer != NONE);
-        let waits = queued.map(|(slot, waiter)| {
-            // Whoever has been answered waits no more.
-            let waits = matches!(waiter.state, WaiterState::Queued { .. });
-            (waiter.timer, Timer::Wait(slot as u32), waits)
-        });
-        let leased = self.entries.iter().filter(|(_, held)| held.timer != NONE);
-        let leases = leased.map(|(entry, held)| (held.timer, Timer::Lease(entry), true));
-        let owned: Vec<(u32, Timer, bool)> = waits.chain(leases).collect();
-
         let armed: BTreeSet<(u32, Timer)> =
             (0..).zip(self.timers.iter().map(|(_, timer)| timer)).collect();
-        let needed: BTreeSet<(u32, Timer)> = owned
-            .into_iter()
-            .filter_map(|(place, timer, needed)| needed.then_some((place, timer)))
-            .collect();
-        let missing = needed.difference(&armed).map(|timer| format!("{timer:?} in shard {index}"));
+        let needed = self.needed_timers();
+        let told = |(place, timer): &(u32, Timer)| format!("{timer:?} at {place} in shard {index}");
+        let missing = needed.difference(&armed).map(told);
         audit.faults.extend(missing.map(Fault::TimerMissing));
-        let stray = armed.difference(&needed).map(|timer| format!("{timer:?} in shard {index}"));
+        let stray = armed.difference(&needed).map(told);
         audit.faults.extend(stray.map(Fault::TimerStray));
         if !self.timers.are_in_order() {
             let what = format!("shard {index} has one that is due before the one above it");
@@ -423,6 +411,16 @@ impl Table {
             let what = format!("the reaper comes too late, or in vain, to shard {index}");
             audit.faults.push(Fault::TimersBroken(what));
         }
+    }
+
+    /// The timers of those who have one, and their places. Who has been answered needs none any more.
+    fn needed_timers(&self) -> BTreeSet<(u32, Timer)> {
+        let waits = self.waiters.iter().filter_map(|(slot, waiter)| {
+            let waits = matches!(waiter.state, WaiterState::Queued { .. });
+            waits.then_some((waiter.timer, Timer::Wait(slot as u32)))
+        });
+        let leases = self.entries.iter().map(|(entry, held)| (held.timer, Timer::Lease(entry)));
+        waits.chain(leases).filter(|(place, _)| *place != NONE).collect()
     }
 
     /// Invariant 3: every queue hangs together in both directions, and all waiters stand in one.

@@ -45,16 +45,20 @@ impl Timers {
     }
 
     /// Arms a timer that is not armed. `moved` is told where it stands, and where others stand now.
-    #[inline]
-    pub(super) fn arm(&mut self, at: Tick, timer: Timer, moved: impl FnMut(Timer, u32)) {
+    #[inline(always)]
+    pub(super) fn arm(&mut self, at: Tick, timer: Timer, mut moved: impl FnMut(Timer, u32)) {
         debug_assert!(at < Tick::NEVER, "what never ends needs no timer");
         let last = self.heap.len();
         self.heap.push(Armed { at, timer });
-        self.rise(last, moved);
+        if self.is_early(last) {
+            self.rise(last, moved);
+        } else {
+            moved(timer, last as u32);
+        }
     }
 
     /// Disarms the timer at this place.
-    #[inline]
+    #[inline(always)]
     pub(super) fn disarm(&mut self, place: u32, moved: impl FnMut(Timer, u32)) {
         let place = place as usize;
         debug_assert!(place < self.heap.len(), "what is disarmed has been armed");
@@ -129,22 +133,35 @@ impl Timers {
 
     /// Whether no timer is due before the one above it.
     pub(super) fn are_in_order(&self) -> bool {
-        (1..self.heap.len()).all(|place| self.heap[above(place)].at <= self.heap[place].at)
+        !(1..self.heap.len()).any(|place| self.is_early(place))
+    }
+}
+
+#[cfg(test)]
+impl Timers {
+    /// Has the timer at this place due at another time, and leaves it there: for the audit to find.
+    pub(super) fn misplace(&mut self, place: usize, at: Tick) {
+        self.heap[place].at = at;
     }
 }
 
 /// The moves.
 impl Timers {
-    /// Brings the timer at this place to where it belongs, whatever has become of it.
+    /// Brings the timer at this place to where it belongs, wherever that is.
     fn settle(&mut self, place: usize, moved: impl FnMut(Timer, u32)) {
-        if place > 0 && self.heap[place].at < self.heap[above(place)].at {
+        if self.is_early(place) {
             self.rise(place, moved);
         } else {
             self.sink(place, moved);
         }
     }
 
-    #[inline]
+    /// Whether the timer at this place is due before the one above it.
+    #[inline(always)]
+    fn is_early(&self, place: usize) -> bool {
+        place > 0 && self.heap[place].at < self.heap[above(place)].at
+    }
+
     fn rise(&mut self, mut place: usize, mut moved: impl FnMut(Timer, u32)) {
         let rising = self.heap[place];
         while place > 0 {
@@ -199,4 +216,190 @@ impl Timers {
 #[inline]
 fn above(place: usize) -> usize {
     (place - 1) / BELOW
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::{Armed, BELOW, KEEP, Tick, Timer, Timers};
+
+    fn tick(at: u64) -> Tick {
+        Tick::at(Duration::from_nanos(at))
+    }
+
+    /// Timers whose owners know their places, and beside them when each is due.
+    struct Owned {
+        timers: Timers,
+        places: BTreeMap<Timer, u32>,
+        due: BTreeMap<Timer, Tick>,
+    }
+
+    impl Owned {
+        fn new() -> Self {
+            Self { timers: Timers::new(), places: BTreeMap::new(), due: BTreeMap::new() }
+        }
+
+        fn arm(&mut self, timer: Timer, at: u64) {
+            let places = &mut self.places;
+            self.timers.arm(tick(at), timer, |timer, place| _ = places.insert(timer, place));
+            self.due.insert(timer, tick(at));
+        }
+
+        fn disarm(&mut self, timer: Timer) {
+            self.due.remove(&timer);
+            let place = self.places.remove(&timer).expect("it is armed");
+            let places = &mut self.places;
+            self.timers.disarm(place, |timer, place| _ = places.insert(timer, place));
+        }
+
+        fn renew(&mut self, timer: Timer, at: u64) {
+            self.due.insert(timer, tick(at));
+            let place = self.places[&timer];
+            let places = &mut self.places;
+            self.timers.renew(place, tick(at), |timer, place| _ = places.insert(timer, place));
+        }
+
+        fn check(&self) {
+            let armed: BTreeMap<Timer, Tick> =
+                self.timers.iter().map(|(at, timer)| (timer, at)).collect();
+            assert_eq!(armed, self.due);
+            assert_eq!(self.timers.len(), self.due.len(), "none is there twice");
+            let there: BTreeMap<Timer, u32> =
+                self.timers.iter().zip(0..).map(|((_, timer), place)| (timer, place)).collect();
+            assert_eq!(there, self.places, "each owner knows where its timer is");
+            assert!(self.timers.are_in_order());
+            assert_eq!(
+                self.timers.first(),
+                self.due.values().min().copied().unwrap_or(Tick::NEVER)
+            );
+            let (taken, room) = (self.timers.heap.len(), self.timers.heap.capacity());
+            assert!(room <= KEEP || room <= 3 * taken + 2, "{room} places for {taken} timers");
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Move {
+        Arm(u64),
+        Disarm(usize),
+        Renew(usize, u64),
+        /// Acts upon all that is due by then.
+        Elapse(u64),
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let at = || 0..200_u64;
+        let any_of_them = || 0..usize::MAX;
+        let one = prop_oneof![
+            6 => at().prop_map(Move::Arm),
+            3 => any_of_them().prop_map(Move::Disarm),
+            2 => (any_of_them(), at()).prop_map(|(which, at)| Move::Renew(which, at)),
+            1 => (0..100_u64).prop_map(Move::Elapse),
+        ];
+        vec(one, 0..400)
+    }
+
+    proptest! {
+        #[test]
+        fn timers_are_those_that_were_armed_whatever_is_done_with_them(moves in moves()) {
+            let mut owned = Owned::new();
+            for (n, one) in moves.into_iter().enumerate() {
+                let nth = |which: usize| {
+                    let timers: Vec<Timer> = owned.due.keys().copied().collect();
+                    (!timers.is_empty()).then(|| timers[which % timers.len()])
+                };
+                match one {
+                    Move::Arm(at) if n % 2 == 0 => owned.arm(Timer::Wait(n as u32), at),
+                    Move::Arm(at) => owned.arm(Timer::Lease(n as u32), at),
+                    Move::Disarm(which) => nth(which).into_iter().for_each(|timer| owned.disarm(timer)),
+                    Move::Renew(which, at) => {
+                        nth(which).into_iter().for_each(|timer| owned.renew(timer, at));
+                    }
+                    Move::Elapse(now) => {
+                        while let Some(due) = owned.timers.due(tick(now)) {
+                            prop_assert_eq!(owned.due[&due], owned.timers.first());
+                            prop_assert!(owned.due[&due] <= tick(now));
+                            owned.disarm(due);
+                        }
+                        prop_assert!(owned.due.values().all(|at| *at > tick(now)));
+                    }
+                }
+                owned.check();
+            }
+        }
+    }
+
+    #[test]
+    fn timers_of_one_length_stay_where_they_are_put() {
+        let mut owned = Owned::new();
+        for n in 0..1_000 {
+            owned.arm(Timer::Wait(n), n.into());
+            assert_eq!(owned.places[&Timer::Wait(n)], n);
+        }
+        owned.check();
+    }
+
+    #[test]
+    fn memory_goes_back_as_timers_go_and_a_little_is_kept() {
+        let mut owned = Owned::new();
+        (0..1_000).for_each(|n| owned.arm(Timer::Lease(n), u64::from(n * 7 % 1_000)));
+        let mut given_back = 0;
+        for n in 0..1_000 {
+            let before = owned.timers.heap.capacity();
+            owned.disarm(Timer::Lease(n));
+            given_back += usize::from(owned.timers.heap.capacity() < before);
+            owned.check();
+        }
+        assert!((1..10).contains(&given_back), "{given_back} times");
+        assert_eq!(owned.timers.heap.capacity(), KEEP);
+    }
+
+    #[test]
+    fn a_few_timers_more_or_less_move_no_memory() {
+        let mut owned = Owned::new();
+        (0..100 * KEEP as u32).for_each(|n| owned.arm(Timer::Lease(n), n.into()));
+        let mut n = 0;
+        let mut room = owned.timers.heap.capacity();
+        while owned.timers.heap.capacity() == room {
+            owned.disarm(Timer::Lease(n));
+            n += 1;
+        }
+        room = owned.timers.heap.capacity();
+        for _ in 0..1_000 {
+            (0..20).for_each(|more| owned.arm(Timer::Wait(more), 1));
+            (0..20).for_each(|more| owned.disarm(Timer::Wait(more)));
+            assert_eq!(owned.timers.heap.capacity(), room);
+        }
+    }
+
+    #[test]
+    fn reaper_is_told_of_what_is_earlier_and_of_the_end_and_of_nothing_else() {
+        let mut owned = Owned::new();
+        assert!(!owned.timers.must_tell());
+        owned.arm(Timer::Wait(1), 5);
+        assert!(owned.timers.must_tell(), "the first");
+        assert_eq!(owned.timers.tell(), tick(5));
+        owned.arm(Timer::Wait(2), 7);
+        assert!(!owned.timers.must_tell(), "one that is later");
+        owned.disarm(Timer::Wait(1));
+        assert!(!owned.timers.must_tell() && owned.timers.is_told_too_early(), "another is left");
+        owned.arm(Timer::Wait(3), 6);
+        assert!(!owned.timers.must_tell(), "it comes by then");
+        owned.renew(Timer::Wait(2), 4);
+        assert!(owned.timers.must_tell(), "one that has become earlier");
+        assert_eq!(owned.timers.tell(), tick(4));
+        [2, 3].into_iter().for_each(|n| owned.disarm(Timer::Wait(n)));
+        assert!(owned.timers.must_tell(), "none is left");
+        assert_eq!((owned.timers.tell(), owned.timers.told()), (Tick::NEVER, Tick::NEVER));
+        assert!(!owned.timers.must_tell());
+    }
+
+    #[test]
+    fn those_below_one_fill_a_line_of_the_cache() {
+        assert_eq!(size_of::<Armed>() * BELOW, 64);
+    }
 }
