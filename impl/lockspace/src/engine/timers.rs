@@ -137,7 +137,7 @@ impl Timers {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
 impl Timers {
     /// Has the timer at this place due at another time, and leaves it there: for the audit to find.
     pub(super) fn misplace(&mut self, place: usize, at: Tick) {
