@@ -75,7 +75,7 @@ fn a_renewal_keeps_the_reaper() {
 /// nothing due, and does not come for the same end again. Outcome: what the renewal and the release say.
 #[test]
 fn a_reaper_that_comes_in_vain_does_not_come_again() {
-    Race::complete(6).reaper_at(2).explore(&[Ok(()), Err(Loss::LeaseElapsed)], |world| {
+    Race::complete(20).reaper_at(2).explore(&[Ok(()), Err(Loss::LeaseElapsed)], |world| {
         let hold = world.take(A, leased(1));
         let renewed = world.renew(&hold, 3);
         assert_eq!(world.release(hold), renewed, "S8");
@@ -87,7 +87,7 @@ fn a_reaper_that_comes_in_vain_does_not_come_again() {
 /// as an audit sees. Outcome: how many were started.
 #[test]
 fn a_reaper_that_has_acted_stays_for_what_is_left() {
-    Race::complete(6).reaper_at(2).explore(&[1], |world| {
+    Race::complete(1_000).reaper_at(2).explore(&[1], |world| {
         let long = world.take(B, leased(3));
         let short = world.take(A, leased(1));
         world.wait_until_ended(short.key);
