@@ -117,7 +117,6 @@ impl Rounds {
     }
 
     /// Wakes a sleeping reaper, so that it looks again.
-    #[cold]
     pub(super) fn rouse(&mut self, effects: &mut Effects) {
         let waker = self.awake();
         effects.wake(waker);
