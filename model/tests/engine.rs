@@ -19,8 +19,11 @@ fn every_fault_of_an_engine_breaks_what_it_must() {
         let (broken, depth) = match fault {
             Fault::AnswerWakesNobody => (only("S7"), 3),
             Fault::CancelDropsTheGrant => (no_step, 4),
-            Fault::TimeoutOverrulesTheGrant => (no_step, 7),
             Fault::WaitTimerIsLeft | Fault::ReaperEndsBlindly => (only("S6"), 3),
+            Fault::EarlierTimerIsNotTold => (only("S6"), 2),
+            Fault::EarlierTimerWakesNobody => (only("S6"), 4),
+            Fault::FewerTimersAreTakenForNone => (only("S6"), 3),
+            Fault::StaleTimeIsLeft => (only("S6"), 5),
             Fault::AcquireDoesNotHeedShutdown => (no_step, 2),
             Fault::ReleaseDoesNotHeedShutdown => (no_step, 4),
         };

@@ -1,10 +1,10 @@
 //! The engine's algorithm, step by step, and that it refines the protocol.
 //!
 //! The engine does each action under one shard's lock, and leaves for after the unlock what must not
-//! happen under it: waking, starting the reaper. A shutdown goes from shard to shard. Timers are taken out
-//! of the set before the shard of their target is locked. Between any two of these steps any other
-//! client, the reaper or an operator may come in between; this model explores all the ways in which
-//! they do.
+//! happen under it: waking, starting the reaper. A shutdown goes from shard to shard. The reaper is told where
+//! something may be due before it locks that shard, and acts there upon whatever is due by then. Between any two
+//! of these steps any other client, the reaper or an operator may come in between; this model explores all the
+//! ways in which they do.
 //!
 //! **Refinement.** `State::abstraction` says which state of the specification a state of the engine
 //! stands for. Every step of the engine is then one step of the specification, the one that
@@ -19,7 +19,9 @@
 //! **Progress.** Four invariants say that what is done after the unlock is done by somebody: whoever has
 //! been answered is woken or about to be; timers are served by a reaper that is there or about to be; a
 //! reaper that is to look again is awake or about to be; a shard that has not heard of a shutdown is
-//! about to.
+//! about to. Two more, and a look at each of the reaper's stops, say that it comes in time: what a shard has told
+//! it is never too late, and that it has nothing exactly if that is so; it does not sleep past what it was told;
+//! and where it has come too early it is told better, or it would come again and again.
 //!
 //! The engine's functions are not called here (they are written for threads, not for a checker). What
 //! binds the two is [`STANDS_FOR`], of which a test sees that every function still exists, and the
@@ -31,21 +33,23 @@ mod state;
 use lockspace_spec::{Grace, Lease, SAFETY, Wait};
 
 use crate::machine::{Ids, Machine, Next};
-use state::{Caller, GraceTimer, Mark, Stage, Target, Tour};
+use state::{Caller, GraceTimer, Mark, Stage, Told, Tour};
 
-pub use state::{Actor, State};
+pub use state::{Actor, State, Stop};
 
 /// What each part of this model stands for: a file of the engine and a function in it.
-pub const STANDS_FOR: [(&str, &str, &str); 25] = [
+pub const STANDS_FOR: [(&str, &str, &str); 30] = [
     ("State::acquire", "engine/table.rs", "acquire"),
     ("State::acquire, the name free", "engine/table.rs", "take_free"),
     ("State::acquire, the name held", "engine/table.rs", "join_queue"),
     ("State::poll_wait", "engine/table.rs", "poll_wait"),
     ("State::cancel", "engine/table.rs", "cancel"),
     ("State::release", "engine/table.rs", "release"),
-    ("Step::Renew", "engine/table.rs", "renew"),
-    ("State::wait_elapsed", "engine/table.rs", "wait_elapsed"),
-    ("State::lease_elapsed", "engine/table.rs", "lease_elapsed"),
+    ("Act::Renew", "engine/table.rs", "renew"),
+    ("State::elapse_first", "engine/elapse.rs", "elapse_first"),
+    ("State::elapse_first, a lease", "engine/elapse.rs", "lease_elapsed"),
+    ("State::time_out", "engine/elapse.rs", "time_out"),
+    ("State::come_away", "engine/elapse.rs", "elapse"),
     ("State::force_release", "engine/table.rs", "force_release"),
     ("State::heed_shutdown", "engine/table.rs", "heed_shutdown"),
     ("State::grant", "engine/table.rs", "grant"),
@@ -55,13 +59,16 @@ pub const STANDS_FOR: [(&str, &str, &str); 25] = [
     ("State::unlink", "engine/table.rs", "unlink"),
     ("State::refuse_waiters", "engine/table.rs", "refuse_waiters"),
     ("State::close_if_drained", "engine/common.rs", "close_if_drained"),
-    ("State::arm", "engine/timers.rs", "arm"),
-    ("State::disarm", "engine/timers.rs", "disarm"),
-    ("Step::TakeDue", "engine/timers.rs", "take_due"),
-    ("Step::Sleep", "engine/timers.rs", "sleep_until"),
-    ("Step::CarryOut", "engine/effects.rs", "carry_out"),
-    ("Step::Shutdown", "engine/mod.rs", "enter"),
-    ("Step::Tour", "engine/mod.rs", "tell_all_shards"),
+    ("State::arm", "engine/elapse.rs", "arm"),
+    ("State::disarm", "engine/elapse.rs", "disarm_untold"),
+    ("State::renew_lease", "engine/elapse.rs", "renew_lease"),
+    ("State::tell_if_needed", "engine/elapse.rs", "tell_if_needed"),
+    ("State::tell", "engine/rounds.rs", "tell"),
+    ("Act::Stop", "engine/rounds.rs", "due"),
+    ("Act::Sleep", "engine/rounds.rs", "sleep_until"),
+    ("Act::CarryOut", "engine/effects.rs", "carry_out"),
+    ("Act::Shutdown", "engine/mod.rs", "enter"),
+    ("Act::Tour", "engine/mod.rs", "tell_all_shards"),
 ];
 
 /// The engine within bounds.
@@ -84,8 +91,6 @@ pub enum Fault {
     AnswerWakesNobody,
     /// A future that is dropped after its grant does not pass the grant on.
     CancelDropsTheGrant,
-    /// A wait timer that fires does not look whether its waiter has been answered.
-    TimeoutOverrulesTheGrant,
     /// A waiter that leaves its queue leaves its timer behind.
     WaitTimerIsLeft,
     /// An acquire looks only at what its own shard has heard of a shutdown.
@@ -94,24 +99,45 @@ pub enum Fault {
     ReleaseDoesNotHeedShutdown,
     /// The reaper ends without looking whether a timer has been armed.
     ReaperEndsBlindly,
+    /// A shard does not tell of a timer that is due before all that it has told of.
+    EarlierTimerIsNotTold,
+    /// The reaper is told of it, and sleeps on.
+    EarlierTimerWakesNobody,
+    /// A shard that disarms a timer says that it has none any more.
+    FewerTimersAreTakenForNone,
+    /// The reaper comes too early, and is not told better.
+    StaleTimeIsLeft,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::AnswerWakesNobody,
         Self::CancelDropsTheGrant,
-        Self::TimeoutOverrulesTheGrant,
         Self::WaitTimerIsLeft,
         Self::AcquireDoesNotHeedShutdown,
         Self::ReleaseDoesNotHeedShutdown,
         Self::ReaperEndsBlindly,
+        Self::EarlierTimerIsNotTold,
+        Self::EarlierTimerWakesNobody,
+        Self::FewerTimersAreTakenForNone,
+        Self::StaleTimeIsLeft,
     ];
 }
 
 /// One step of one actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub struct Step {
+    /// What is done.
+    pub act: Act,
+    /// Whether a timer that is armed by it is due before all others that are armed. Most steps arm none, and none
+    /// arms two.
+    pub soon: bool,
+}
+
+/// What is done in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
     /// A client asks for a name.
     Acquire {
         /// Who.
@@ -133,10 +159,13 @@ pub enum Step {
     Renew(usize),
     /// An actor does one of the things that its last action left for after the unlock.
     CarryOut(Actor),
-    /// The reaper takes a timer out of the set because it is due.
-    TakeDue(usize),
-    /// The reaper acts upon the timer that it has taken.
-    Fire,
+    /// The reaper is told to look somewhere, because something may be due there.
+    Stop(Stop),
+    /// The reaper acts upon the timer with this number, of those of the shard where it is, because it is due; or
+    /// upon the end of the grace.
+    Elapse(usize),
+    /// The reaper has done what it had to do there.
+    ComeAway,
     /// The reaper goes to sleep, or ends.
     Sleep,
     /// An operator forces a name.
@@ -157,15 +186,23 @@ impl Machine for Engine {
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        let mut acts = Vec::new();
         for client in 0..self.clients {
             if state.effects[client].is_empty() {
-                self.client_steps(state, client, steps);
+                self.client_acts(state, client, &mut acts);
             } else {
-                steps.push(Step::CarryOut(Actor::Client(client)));
+                acts.push(Act::CarryOut(Actor::Client(client)));
             }
         }
-        self.reaper_steps(state, steps);
-        self.operator_steps(state, steps);
+        self.reaper_acts(state, &mut acts);
+        self.operator_acts(state, &mut acts);
+        for act in acts {
+            steps.push(Step { act, soon: false });
+            // Without another timer there is none to be earlier than.
+            if !state.nothing_is_armed() && state.may_arm(act) {
+                steps.push(Step { act, soon: true });
+            }
+        }
     }
 
     fn next(&self, state: &State, scratch: &mut State, step: &Step, _: Ids) -> Next<State> {
@@ -191,45 +228,79 @@ impl Machine for Engine {
 
 /// Which steps are possible.
 impl Engine {
-    fn client_steps(&self, state: &State, client: usize, steps: &mut Vec<Step>) {
+    fn client_acts(&self, state: &State, client: usize, acts: &mut Vec<Act>) {
         match state.callers[client] {
             Caller::Idle => {
                 for name in 0..self.names {
                     for wait in [Wait::No, Wait::Bounded, Wait::Unbounded] {
                         for lease in [Lease::Unbounded, Lease::Bounded] {
-                            steps.push(Step::Acquire { client, name, wait, lease });
+                            acts.push(Act::Acquire { client, name, wait, lease });
                         }
                     }
                 }
             }
-            Caller::Waiting { .. } => steps.extend([Step::Poll(client), Step::Cancel(client)]),
-            Caller::Guard { .. } => steps.extend([Step::Release(client), Step::Renew(client)]),
+            Caller::Waiting { .. } => acts.extend([Act::Poll(client), Act::Cancel(client)]),
+            Caller::Guard { .. } => acts.extend([Act::Release(client), Act::Renew(client)]),
         }
     }
 
-    fn reaper_steps(&self, state: &State, steps: &mut Vec<Step>) {
-        if !state.effects[self.clients].is_empty() {
-            steps.push(Step::CarryOut(Actor::Reaper));
-        } else if state.reaper_tour != Tour::Home {
-            steps.push(Step::Tour(Actor::Reaper));
-        } else if state.firing.is_some() {
-            steps.push(Step::Fire);
-        } else if state.reaper_runs {
-            steps.extend((0..state.armed.len()).map(Step::TakeDue));
-            if !state.reaper_sleeps {
-                steps.push(Step::Sleep);
+    fn reaper_acts(&self, state: &State, acts: &mut Vec<Act>) {
+        match state.stop {
+            // It may act upon several timers before it comes away and carries out what they left to do.
+            Some(Stop::Shard(shard)) => {
+                acts.extend((0..state.armed[shard].len()).map(Act::Elapse));
+                acts.push(Act::ComeAway);
             }
+            Some(Stop::Grace) => acts.push(Act::Elapse(0)),
+            None if !state.effects[self.clients].is_empty() => {
+                acts.push(Act::CarryOut(Actor::Reaper));
+            }
+            None if state.reaper_tour != Tour::Home => acts.push(Act::Tour(Actor::Reaper)),
+            None if state.reaper_runs => {
+                let shards = (0..self.shards).filter(|shard| state.told[*shard] != Told::Never);
+                acts.extend(shards.map(|shard| Act::Stop(Stop::Shard(shard))));
+                if state.grace == GraceTimer::Armed {
+                    acts.push(Act::Stop(Stop::Grace));
+                }
+                if !state.reaper_sleeps {
+                    acts.push(Act::Sleep);
+                }
+            }
+            None => {}
         }
     }
 
-    fn operator_steps(&self, state: &State, steps: &mut Vec<Step>) {
+    fn operator_acts(&self, state: &State, acts: &mut Vec<Act>) {
         if !state.effects[self.clients + 1].is_empty() {
-            steps.push(Step::CarryOut(Actor::Operator));
+            acts.push(Act::CarryOut(Actor::Operator));
         } else if state.operator_tour != Tour::Home {
-            steps.push(Step::Tour(Actor::Operator));
+            acts.push(Act::Tour(Actor::Operator));
         } else {
-            steps.extend((0..self.names).map(Step::Force));
-            steps.extend([Grace::No, Grace::Bounded].map(Step::Shutdown));
+            acts.extend((0..self.names).map(Act::Force));
+            acts.extend([Grace::No, Grace::Bounded].map(Act::Shutdown));
+        }
+    }
+}
+
+impl State {
+    /// Whether an act may arm a timer: if not, there is nothing to choose.
+    fn may_arm(&self, act: Act) -> bool {
+        match act {
+            Act::Acquire { wait, lease, .. } => wait == Wait::Bounded || lease == Lease::Bounded,
+            Act::Cancel(_) | Act::Release(_) | Act::Elapse(_) | Act::Force(_) => {
+                let wants_lease = |caller: &Caller| {
+                    matches!(caller, Caller::Waiting { lease: Lease::Bounded, .. })
+                };
+                self.callers.iter().any(wants_lease)
+            }
+            Act::Renew(_) => true,
+            Act::Tour(_) => self.operator_tour == Tour::Limit,
+            Act::Poll(_)
+            | Act::CarryOut(_)
+            | Act::Stop(_)
+            | Act::ComeAway
+            | Act::Sleep
+            | Act::Shutdown(_) => false,
         }
     }
 }
@@ -237,28 +308,39 @@ impl Engine {
 /// What the steps do.
 impl State {
     fn take(&mut self, step: Step) {
-        match step {
-            Step::Acquire { client, name, wait, lease } => self.acquire(client, name, wait, lease),
-            Step::Poll(client) => self.poll_wait(client),
-            Step::Cancel(client) => self.cancel(client),
-            Step::Release(client) => {
+        self.soon = step.soon;
+        self.act(step.act);
+        self.soon = false;
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Acquire { client, name, wait, lease } => self.acquire(client, name, wait, lease),
+            Act::Poll(client) => self.poll_wait(client),
+            Act::Cancel(client) => self.cancel(client),
+            Act::Release(client) => {
                 if let Caller::Guard { name } = self.callers[client] {
                     self.callers[client] = Caller::Idle;
                     self.release(name, client, Actor::Client(client));
                 }
             }
-            Step::Renew(client) => {
+            Act::Renew(client) => {
                 if let Caller::Guard { name } = self.callers[client] {
-                    self.heed_shutdown(self.shard_of(name), Actor::Client(client));
+                    self.renew(name, client);
                 }
             }
-            Step::CarryOut(actor) => self.carry_out(actor),
-            Step::TakeDue(index) => self.take_due(index),
-            Step::Fire => self.fire(),
-            Step::Sleep => self.sleep(),
-            Step::Force(name) => self.force_release(name),
-            Step::Shutdown(grace) => self.operator_tour = self.enter(grace, Actor::Operator),
-            Step::Tour(actor) => self.go_on_tour(actor),
+            Act::CarryOut(actor) => self.carry_out(actor),
+            Act::Stop(stop) => self.stop_at(stop),
+            Act::Elapse(timer) => self.elapse(timer),
+            Act::ComeAway => {
+                if let Some(Stop::Shard(shard)) = self.stop.take() {
+                    self.come_away(shard);
+                }
+            }
+            Act::Sleep => self.sleep(),
+            Act::Force(name) => self.force_release(name),
+            Act::Shutdown(grace) => self.operator_tour = self.enter(grace, Actor::Operator),
+            Act::Tour(actor) => self.go_on_tour(actor),
         }
     }
 
@@ -277,28 +359,30 @@ impl State {
         }
     }
 
-    fn take_due(&mut self, index: usize) {
+    fn stop_at(&mut self, stop: Stop) {
         self.reaper_sleeps = false;
-        if let Some(due) = self.armed.iter().nth(index).copied() {
-            self.armed.remove(&due);
-            self.firing = Some((due, false));
-        }
+        self.mark = Mark::Awake;
+        self.stop = Some(stop);
     }
 
-    fn fire(&mut self) {
-        match self.firing.take() {
-            Some((Target::Wait(client), disarmed)) => self.wait_elapsed(client, !disarmed),
-            Some((Target::Lease(name, client), disarmed)) => {
-                self.lease_elapsed(name, client, !disarmed);
+    fn elapse(&mut self, timer: usize) {
+        match self.stop {
+            Some(Stop::Shard(shard)) => {
+                if let Some(due) = self.armed[shard].iter().nth(timer).copied() {
+                    self.elapse_first(shard, due);
+                }
             }
-            Some((Target::Grace, _)) => self.reaper_tour = self.enter(Grace::No, Actor::Reaper),
+            Some(Stop::Grace) => {
+                self.stop = None;
+                self.reaper_tour = self.enter(Grace::No, Actor::Reaper);
+            }
             None => {}
         }
     }
 
     fn sleep(&mut self) {
         let blind = self.fault == Some(Fault::ReaperEndsBlindly);
-        if self.armed.is_empty() || blind {
+        if self.nothing_is_armed() || blind {
             self.mark = Mark::Absent;
             self.reaper_runs = false;
         } else {
@@ -341,8 +425,7 @@ impl State {
             }
             Tour::Limit => {
                 if self.grace == GraceTimer::NotSet {
-                    self.grace = GraceTimer::Armed;
-                    self.arm(Target::Grace, actor);
+                    self.arm_grace(actor);
                 }
                 Tour::Home
             }

@@ -7,8 +7,8 @@ use lockspace_spec::{
     RequestId, SAFETY, State as Spec, Timer, Transition, Waiter, step,
 };
 
-use super::state::{Answer, Caller, GraceTimer, Mark, Stage, State, Target, Tour};
-use super::{Step, every_property};
+use super::state::{Answer, Caller, Mark, Stage, State, Target, Told, Tour};
+use super::{Act, Step, Stop, every_property};
 use crate::machine::Ids;
 
 /// What is wrong with the transition from `before` by `taken` to `after`; nothing, if it refines.
@@ -27,6 +27,9 @@ pub(super) fn judge(before: &State, taken: Step, after: &State) -> Ids {
             }
         }
     };
+    if comes_again(taken.act, before, after) {
+        broken = broken.union(Ids::named(&SAFETY, &["S6"]));
+    }
     for (id, holds) in INVARIANTS {
         if !holds(after) {
             broken = broken.union(Ids::named(&SAFETY, &[id]));
@@ -101,31 +104,34 @@ impl State {
     /// The action of the specification that `step` is; `None` if it must not change anything there.
     fn means(&self, step: Step) -> Option<Action> {
         let op = |op: Op| Some(Action::Op(op));
-        match step {
-            Step::Acquire { client, name, wait, lease } => {
+        match step.act {
+            Act::Acquire { client, name, wait, lease } => {
                 op(Op::Acquire { request: request(client), name: Name(name as u16), wait, lease })
             }
-            Step::Cancel(client) => op(Op::Cancel { request: request(client) }),
-            Step::Release(client) => {
+            Act::Cancel(client) => op(Op::Cancel { request: request(client) }),
+            Act::Release(client) => {
                 let (request, token) = self.grant_of(client);
                 op(Op::Release { request, token })
             }
-            Step::Renew(client) => {
+            Act::Renew(client) => {
                 let (request, token) = self.grant_of(client);
                 op(Op::Renew { request, token })
             }
-            Step::Force(name) => op(Op::ForceRelease { name: Name(name as u16) }),
-            Step::Shutdown(grace) => op(Op::Shutdown { grace }),
-            Step::Fire => Some(Action::Env(match self.firing? {
-                (Target::Grace, _) => Env::GraceElapsed,
-                // What was disarmed in the meantime changes nothing.
-                (_, true) => return None,
-                (Target::Wait(client), _) => Env::WaitElapsed { request: request(client) },
-                (Target::Lease(name, _), _) => Env::LeaseElapsed { token: token_of(name) },
+            Act::Force(name) => op(Op::ForceRelease { name: Name(name as u16) }),
+            Act::Shutdown(grace) => op(Op::Shutdown { grace }),
+            Act::Elapse(timer) => Some(Action::Env(match self.stop? {
+                Stop::Grace => Env::GraceElapsed,
+                Stop::Shard(shard) => match *self.armed[shard].iter().nth(timer)? {
+                    Target::Wait(client) => Env::WaitElapsed { request: request(client) },
+                    Target::Lease(name, _) => Env::LeaseElapsed { token: token_of(name) },
+                },
             })),
-            Step::Poll(_) | Step::CarryOut(_) | Step::TakeDue(_) | Step::Sleep | Step::Tour(_) => {
-                None
-            }
+            Act::Poll(_)
+            | Act::CarryOut(_)
+            | Act::Stop(_)
+            | Act::ComeAway
+            | Act::Sleep
+            | Act::Tour(_) => None,
         }
     }
 
@@ -198,38 +204,61 @@ fn answers_agree(before: &State, after: &State, told: &Outcomes) -> bool {
 type Invariant = fn(&State) -> bool;
 
 /// What must be true of the engine beyond its meaning, and the property that it serves.
-const INVARIANTS: [(&str, Invariant); 5] = [
+const INVARIANTS: [(&str, Invariant); 7] = [
     ("S6", timers_are_those_needed),
     ("S6", timers_are_served),
     ("S6", a_reaper_that_must_look_is_awake),
+    ("S6", what_is_told_is_not_too_late),
+    ("S6", a_reaper_does_not_sleep_too_long),
     ("S7", whoever_is_answered_is_woken),
     ("S9", every_shard_hears_of_a_shutdown),
 ];
 
-/// The set of armed timers is exactly what the slots and entries ask for, but for the one that fires.
+/// The armed timers of each shard are exactly those that its slots and entries ask for.
 fn timers_are_those_needed(state: &State) -> bool {
-    let mut needed = std::collections::BTreeSet::new();
+    let mut needed = vec![std::collections::BTreeSet::new(); state.armed.len()];
     for (client, caller) in state.callers.iter().enumerate() {
-        if matches!(caller, Caller::Waiting { timed: true, answer: None, .. }) {
-            needed.insert(Target::Wait(client));
+        if let Caller::Waiting { timed: true, answer: None, name, .. } = caller {
+            needed[state.shard_of(*name)].insert(Target::Wait(client));
         }
     }
     for (name, entry) in state.entries.iter().enumerate() {
         let leased = entry.as_ref().filter(|entry| entry.leased);
-        needed.extend(leased.map(|entry| Target::Lease(name, entry.token)));
+        let lease = leased.map(|entry| Target::Lease(name, entry.token));
+        needed[state.shard_of(name)].extend(lease);
     }
-    needed.extend((state.grace == GraceTimer::Armed).then_some(Target::Grace));
-    let firing = |target: &&Target| state.firing == Some((**target, false));
-    state.armed.is_subset(&needed) && needed.difference(&state.armed).all(|target| firing(&target))
+    state.armed == needed
 }
 
 /// Timers have a reaper, or somebody is about to start one.
 fn timers_are_served(state: &State) -> bool {
     let starting = state.effects.iter().any(|effects| effects.start_reaper);
-    state.armed.is_empty() || (state.mark != Mark::Absent && (state.reaper_runs || starting))
+    state.nothing_is_armed() || (state.mark != Mark::Absent && (state.reaper_runs || starting))
 }
 
-/// A reaper that the timers take for awake is so, or somebody is about to rouse it.
+/// The reaper has been told of nothing exactly where there is nothing, and of no time after the first.
+fn what_is_told_is_not_too_late(state: &State) -> bool {
+    state
+        .told
+        .iter()
+        .zip(&state.armed)
+        .all(|(told, armed)| *told != Told::TooLate && (*told == Told::Never) == armed.is_empty())
+}
+
+/// Whoever tells of a timer wakes a reaper that would sleep past it.
+fn a_reaper_does_not_sleep_too_long(state: &State) -> bool {
+    state.mark != Mark::AsleepTooLong
+}
+
+/// Whether the reaper has come away from a shard and would come there again for the same reason.
+fn comes_again(taken: Act, before: &State, after: &State) -> bool {
+    match before.stop {
+        Some(Stop::Shard(shard)) => taken == Act::ComeAway && after.told[shard] == Told::TooEarly,
+        Some(Stop::Grace) | None => false,
+    }
+}
+
+/// A reaper that is taken for awake is so, or somebody is about to rouse it.
 fn a_reaper_that_must_look_is_awake(state: &State) -> bool {
     let rousing = state.effects.iter().any(|effects| effects.rouse_reaper);
     state.mark != Mark::Awake || !state.reaper_sleeps || rousing

@@ -2,8 +2,9 @@
 //! engine (see [`STANDS_FOR`](super::STANDS_FOR)) and does, in the same order, what that does under the
 //! shard's lock.
 //!
-//! Left out, because nothing is decided by it: memory (slabs, indices), counters, labels, and which of
-//! two timers is due first. A token is named after the client that it was granted to. That is exact: the
+//! Left out, because nothing is decided by it: memory (slabs, indices, the order of a heap), counters, labels,
+//! and when a timer is due. Any timer may elapse while it is armed; what is decided by times, that one is due
+//! before another, is a choice of the step that arms it (see [`Step`](super::Step)). A token is named after the client that it was granted to. That is exact: the
 //! engine compares tokens only for equality, and a client has one guard or future at a time.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -25,11 +26,32 @@ pub(super) enum Stage {
     Closed,
 }
 
+/// What a shard has told the reaper of its first timer, beside what is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Told {
+    /// That it has none.
+    Never,
+    /// When it is due.
+    Exactly,
+    /// A time that may be too early, since timers have gone.
+    TooEarly,
+    /// A time that is too late. This is what must never be.
+    TooLate,
+}
+
 /// What a timer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Target {
     Wait(Client),
     Lease(Name, Client),
+}
+
+/// Where the reaper is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stop {
+    /// In this shard.
+    Shard(usize),
+    /// At the end of the grace.
     Grace,
 }
 
@@ -106,15 +128,14 @@ pub(super) enum GraceTimer {
     Over,
 }
 
-/// Whether a timer was disarmed after it had been taken out of the set.
-pub(super) type Disarmed = bool;
-
-/// What the timers know of their reaper.
+/// What is noted of the reaper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Mark {
     Absent,
     Awake,
     Asleep,
+    /// Asleep, and for longer than until a timer that has been told of. This is what must never be.
+    AsleepTooLong,
 }
 
 /// Somebody who goes through the shards, one after the other, after a stage has changed.
@@ -152,11 +173,15 @@ pub struct State {
     pub(super) effects: Vec<Effects>,
     pub(super) remaining: usize,
     pub(super) grace: GraceTimer,
-    pub(super) armed: BTreeSet<Target>,
-    /// The timer that the reaper has taken out of the set, and whether it was disarmed since: then what
-    /// it was armed for is over, and something new in its place is due later.
-    pub(super) firing: Option<(Target, Disarmed)>,
+    /// The armed timers of each shard. That of the grace is armed while `grace` says so.
+    pub(super) armed: Vec<BTreeSet<Target>>,
+    /// What each shard has told.
+    pub(super) told: Vec<Told>,
+    /// Where the reaper is: it has been told to look there, and has not yet come away.
+    pub(super) stop: Option<Stop>,
     pub(super) mark: Mark,
+    /// Whether a timer that the present step arms is due before all that are armed. Of no meaning between steps.
+    pub(super) soon: bool,
     /// Whether a reaper exists, and whether it really sleeps.
     pub(super) reaper_runs: bool,
     pub(super) reaper_sleeps: bool,
@@ -175,8 +200,10 @@ impl State {
             effects: vec![Effects::default(); clients + 2],
             remaining: 0,
             grace: GraceTimer::NotSet,
-            armed: BTreeSet::new(),
-            firing: None,
+            armed: vec![BTreeSet::new(); shards],
+            told: vec![Told::Never; shards],
+            stop: None,
+            soon: false,
             mark: Mark::Absent,
             reaper_runs: false,
             reaper_sleeps: false,
@@ -228,7 +255,7 @@ impl State {
         let timed = wait == Wait::Bounded;
         self.callers[by] = Caller::Waiting { name, timed, lease, answer: None, woken: false };
         if timed {
-            self.arm(Target::Wait(by), actor);
+            self.arm(self.shard_of(name), Target::Wait(by), actor);
         }
     }
 
@@ -268,22 +295,37 @@ impl State {
         }
     }
 
-    pub(super) fn wait_elapsed(&mut self, client: Client, due: bool) {
-        let Caller::Waiting { name, .. } = self.callers[client] else { return };
-        self.heed_shutdown(self.shard_of(name), Actor::Reaper);
-        let Caller::Waiting { answer, .. } = self.callers[client] else { return };
-        if answer.is_none() && due {
-            self.unlink(name, client, Actor::Reaper);
-            self.answer(client, Answer::Refused(Refusal::TimedOut), Actor::Reaper);
-        } else if self.fault == Some(Fault::TimeoutOverrulesTheGrant) {
-            self.answer(client, Answer::Refused(Refusal::TimedOut), Actor::Reaper);
+    /// The first timer of the shard is this one, and due. What heeding a shutdown disarms is not acted upon.
+    pub(super) fn elapse_first(&mut self, shard: Shard, target: Target) {
+        self.heed_shutdown(shard, Actor::Reaper);
+        if self.armed[shard].contains(&target) {
+            match target {
+                Target::Wait(client) => self.time_out(client),
+                Target::Lease(name, _) => self.end_hold(name, Actor::Reaper),
+            }
         }
     }
 
-    pub(super) fn lease_elapsed(&mut self, name: Name, client: Client, due: bool) {
-        self.heed_shutdown(self.shard_of(name), Actor::Reaper);
-        if self.is_held(name, client) && due {
-            self.end_hold(name, Actor::Reaper);
+    fn time_out(&mut self, client: Client) {
+        let Caller::Waiting { name, .. } = self.callers[client] else { return };
+        self.unlink(name, client, Actor::Reaper);
+        self.answer(client, Answer::Refused(Refusal::TimedOut), Actor::Reaper);
+    }
+
+    /// The reaper finds nothing due in a shard, or has acted upon as much as it may at a time, and comes away.
+    pub(super) fn come_away(&mut self, shard: Shard) {
+        self.heed_shutdown(shard, Actor::Reaper);
+        if self.told[shard] == Told::TooEarly && self.fault != Some(Fault::StaleTimeIsLeft) {
+            self.tell(shard, Told::Exactly, Actor::Reaper);
+        }
+    }
+
+    pub(super) fn renew(&mut self, name: Name, by: Client) {
+        let shard = self.shard_of(name);
+        self.heed_shutdown(shard, Actor::Client(by));
+        let leased = self.entries[name].as_ref().is_some_and(|entry| entry.leased);
+        if self.is_held(name, by) && leased {
+            self.renew_lease(shard, Actor::Client(by));
         }
     }
 
@@ -323,7 +365,7 @@ impl State {
             entry.leased = lease == Lease::Bounded;
         }
         if lease == Lease::Bounded {
-            self.arm(Target::Lease(name, to), actor);
+            self.arm(self.shard_of(name), Target::Lease(name, to), actor);
         }
     }
 
@@ -331,12 +373,15 @@ impl State {
         let Some(entry) = &self.entries[name] else { return };
         let (token, leased, awaited) = (entry.token, entry.leased, !entry.queue.is_empty());
         if leased {
-            self.disarm(Target::Lease(name, token), actor);
+            self.disarm(self.shard_of(name), Target::Lease(name, token));
         }
         if awaited {
             self.hand_over(name, actor);
         } else {
             self.entries[name] = None;
+        }
+        if leased {
+            self.tell_if_needed(self.shard_of(name), actor);
         }
         if self.heard[self.shard_of(name)] > Stage::Open {
             self.remaining -= 1;
@@ -369,7 +414,8 @@ impl State {
             return Lease::Unbounded;
         };
         if timed && self.fault != Some(Fault::WaitTimerIsLeft) {
-            self.disarm(Target::Wait(client), actor);
+            self.disarm(self.shard_of(name), Target::Wait(client));
+            self.tell_if_needed(self.shard_of(name), actor);
         }
         lease
     }
@@ -390,28 +436,86 @@ impl State {
     }
 
     pub(super) fn end_grace(&mut self, actor: Actor) {
-        if self.grace == GraceTimer::Armed {
-            self.disarm(Target::Grace, actor);
+        let armed = std::mem::replace(&mut self.grace, GraceTimer::Over) == GraceTimer::Armed;
+        if armed && self.nothing_is_armed() {
+            self.rouse(actor);
         }
-        self.grace = GraceTimer::Over;
     }
 
-    pub(super) fn arm(&mut self, target: Target, actor: Actor) {
-        self.armed.insert(target);
+    pub(super) fn arm_grace(&mut self, actor: Actor) {
+        self.grace = GraceTimer::Armed;
+        self.serve(actor);
+    }
+
+    fn arm(&mut self, shard: Shard, target: Target, actor: Actor) {
+        self.armed[shard].insert(target);
+        if self.told[shard] == Told::Never {
+            self.tell(shard, Told::Exactly, actor);
+        } else {
+            self.tell_if_soon(shard, actor);
+        }
+    }
+
+    /// The timer stays, and is due at another time.
+    fn renew_lease(&mut self, shard: Shard, actor: Actor) {
+        self.told[shard] = Told::TooEarly;
+        self.tell_if_soon(shard, actor);
+    }
+
+    fn tell_if_soon(&mut self, shard: Shard, actor: Actor) {
+        if self.soon && self.fault == Some(Fault::EarlierTimerIsNotTold) {
+            self.told[shard] = Told::TooLate;
+        } else if self.soon {
+            self.tell(shard, Told::Exactly, actor);
+        }
+    }
+
+    fn disarm(&mut self, shard: Shard, target: Target) {
+        self.armed[shard].remove(&target);
+        if self.told[shard] == Told::Exactly {
+            self.told[shard] = Told::TooEarly;
+        }
+    }
+
+    /// After timers have been disarmed. One that was armed in their place has told of itself.
+    fn tell_if_needed(&mut self, shard: Shard, actor: Actor) {
+        let blind = self.fault == Some(Fault::FewerTimersAreTakenForNone);
+        if self.told[shard] != Told::Never && (self.armed[shard].is_empty() || blind) {
+            self.tell(shard, Told::Never, actor);
+        }
+    }
+
+    fn tell(&mut self, shard: Shard, first: Told, actor: Actor) {
+        self.told[shard] = first;
+        if first != Told::Never {
+            self.serve(actor);
+        } else if self.nothing_is_armed() {
+            self.rouse(actor);
+        }
+    }
+
+    /// The reaper has been told of a timer. Whether it is due before what a sleeper sleeps for is for the step
+    /// to say.
+    fn serve(&mut self, actor: Actor) {
         if self.mark == Mark::Absent {
             self.mark = Mark::Awake;
             self.effects_of(actor).start_reaper = true;
+        } else if self.soon && self.fault == Some(Fault::EarlierTimerWakesNobody) {
+            self.mark = if self.mark == Mark::Asleep { Mark::AsleepTooLong } else { self.mark };
+        } else if self.soon {
+            self.rouse(actor);
         }
     }
 
-    fn disarm(&mut self, target: Target, actor: Actor) {
-        self.armed.remove(&target);
-        if let Some((firing, disarmed)) = &mut self.firing {
-            *disarmed |= *firing == target;
-        }
-        if self.armed.is_empty() && self.mark == Mark::Asleep {
+    fn rouse(&mut self, actor: Actor) {
+        if self.mark == Mark::Asleep {
             self.mark = Mark::Awake;
             self.effects_of(actor).rouse_reaper = true;
         }
+    }
+
+    /// Whether the reaper need serve nobody, as far as it has been told.
+    pub(super) fn nothing_is_armed(&self) -> bool {
+        self.told.iter().all(|told| *told == Told::Never) && self.grace != GraceTimer::Armed
     }
 }

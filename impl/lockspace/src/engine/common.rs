@@ -1,6 +1,6 @@
 //! What all shards of a lockspace share. Read by everybody, written by nobody on the way of an ordinary
 //! acquire and release: what is counted here is counted only where a user asked for a limit, and what is
-//! locked here is locked only for timers and shutdown.
+//! locked here is locked only for a shutdown, and by timers that the reaper must be told of.
 
 use std::hash::{BuildHasher, Hasher as _};
 
@@ -11,9 +11,9 @@ use super::away::{Inbox, Notice};
 use super::drain::{Drain, Ended};
 use super::effects::Effects;
 use super::notes::Detail;
-use super::timers::{Target, Timers};
+use super::rounds::Rounds;
 use super::wait_for::WaitFor;
-use crate::clock::{Clock, Tick};
+use crate::clock::Clock;
 use crate::name::KeptName;
 use crate::sync::{Arc, AtomicU8, AtomicUsize, Mutex, Ordering};
 
@@ -65,15 +65,15 @@ impl Stage {
 }
 
 /// Locks are taken in this order, and none is held while an earlier one is taken: one shard, then
-/// `wait_for`, then `drain`, then `timers`. (The audit locks all shards, in the order of their index.)
+/// `wait_for`, then `drain`, then `rounds`. (The audit locks all shards, in the order of their index.)
 pub(crate) struct Common {
     pub(crate) shards: usize,
     pub(crate) hasher: Hasher,
     pub(crate) clock: Clock,
     /// None where deadlocks are not looked for.
     pub(super) wait_for: Option<Box<Mutex<WaitFor>>>,
-    pub(crate) timers: Mutex<Timers>,
     pub(crate) drain: Mutex<Drain>,
+    pub(crate) rounds: Mutex<Rounds>,
     pub(crate) waiters_per_name: u32,
     pub(crate) timing: bool,
     /// Whether a grant is noted nowhere but in its entry: nothing is timed, no names are counted, and there
@@ -100,8 +100,8 @@ impl Common {
             hasher: Hasher::default(),
             clock: Clock::start(),
             wait_for: setup.detect_deadlocks.then(Box::default),
-            timers: Mutex::new(Timers::new()),
             drain: Mutex::new(Drain::new(setup.inbox.is_some())),
+            rounds: Mutex::new(Rounds::new(setup.shards)),
             waiters_per_name: setup.max_waiters_per_name.unwrap_or(u32::MAX),
             timing: setup.timing,
             plain: !setup.timing && setup.max_names.is_none() && setup.inbox.is_none(),
@@ -171,14 +171,6 @@ impl Common {
         }
     }
 
-    pub(super) fn arm(&self, at: Tick, target: Target, effects: &mut Effects) {
-        self.timers.lock().arm(at, target, effects);
-    }
-
-    pub(super) fn disarm(&self, at: Tick, target: Target, effects: &mut Effects) {
-        self.timers.lock().disarm(at, target, effects);
-    }
-
     /// A hold of a shard that has heard of the shutdown has ended; the last one closes the lockspace
     /// (upholds S9).
     pub(super) fn hold_ended(&self, how: Ended, effects: &mut Effects) {
@@ -188,7 +180,7 @@ impl Common {
     }
 
     pub(super) fn close_if_drained(&self, drain: &mut Drain, effects: &mut Effects) {
-        if drain.close_if_drained(self.clock.now(), &self.timers, effects) {
+        if drain.close_if_drained(self.clock.now(), &self.rounds, effects) {
             self.set_stage(Stage::Closed);
         }
         if drain.is_for_the_driver_to_close() {

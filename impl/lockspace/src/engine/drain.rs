@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::effects::Effects;
-use super::timers::{Target, Timers};
+use super::rounds::Rounds;
 use super::watchers::Watchers;
 use crate::clock::Tick;
 use crate::sync::Mutex;
@@ -115,24 +115,20 @@ impl Drain {
     }
 
     /// Sets the end of the grace, or brings it forward; it never moves back.
-    pub(crate) fn limit(&mut self, end: Tick, timers: &Mutex<Timers>, effects: &mut Effects) {
-        let before = match self.grace {
-            Grace::NotSet => None,
-            Grace::Until(before) if end < before => Some(before),
+    pub(crate) fn limit(&mut self, end: Tick, rounds: &Mutex<Rounds>, effects: &mut Effects) {
+        match self.grace {
+            Grace::NotSet => {}
+            Grace::Until(before) if end < before => {}
             Grace::Until(_) | Grace::Over => return,
-        };
-        let mut timers = timers.lock();
-        timers.arm(end, Target::Grace, effects);
-        if let Some(before) = before {
-            timers.disarm(before, Target::Grace, effects);
         }
+        rounds.lock().tell_grace(end, effects);
         self.grace = Grace::Until(end);
     }
 
     /// The grace has ended, or nobody needs it any more: no timer is left of it (upholds S6).
-    pub(crate) fn end_grace(&mut self, timers: &Mutex<Timers>, effects: &mut Effects) {
-        if let Grace::Until(end) = self.grace {
-            timers.lock().disarm(end, Target::Grace, effects);
+    pub(crate) fn end_grace(&mut self, rounds: &Mutex<Rounds>, effects: &mut Effects) {
+        if let Grace::Until(_) = self.grace {
+            rounds.lock().tell_grace(Tick::NEVER, effects);
         }
         self.grace = Grace::Over;
     }
@@ -161,7 +157,7 @@ impl Drain {
     pub(crate) fn close_if_drained(
         &mut self,
         now: Tick,
-        timers: &Mutex<Timers>,
+        rounds: &Mutex<Rounds>,
         effects: &mut Effects,
     ) -> bool {
         if self.closed || self.remaining > 0 || self.began == Tick::NEVER {
@@ -169,7 +165,7 @@ impl Drain {
         }
         self.closed = true;
         self.report.took = now.since(self.began);
-        self.end_grace(timers, effects);
+        self.end_grace(rounds, effects);
         self.watchers.ended((), effects);
         true
     }
@@ -188,11 +184,11 @@ impl Drain {
         self.watchers.len()
     }
 
-    /// When the grace timer is armed for, if it is.
-    pub(crate) fn grace_end(&self) -> Option<Tick> {
+    /// When the grace timer is armed for; never, if it is not.
+    pub(crate) fn grace_end(&self) -> Tick {
         match self.grace {
-            Grace::Until(end) => Some(end),
-            Grace::NotSet | Grace::Over => None,
+            Grace::Until(end) => end,
+            Grace::NotSet | Grace::Over => Tick::NEVER,
         }
     }
 }

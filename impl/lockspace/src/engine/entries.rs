@@ -11,10 +11,9 @@ use std::ops::{Index, IndexMut};
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::clock::Tick;
 use crate::name::KeptName;
 
-/// No such slot: the end of a queue.
+/// No such slot: the end of a queue. No such place: no timer.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Slots that an idle shard keeps; above this, memory goes back when it empties.
@@ -28,13 +27,13 @@ const NEAR: usize = 4;
 pub(super) struct Entry {
     pub(super) name: KeptName,
     pub(super) token: u64,
-    /// When its lease ends; `NEVER` without one.
-    pub(super) lease_end: Tick,
     /// The lower half of the name's hash: the upper one has chosen the shard.
     hash: u32,
     pub(super) head: u32,
     pub(super) tail: u32,
     pub(super) queued: u32,
+    /// The place of the timer of its lease; none, if it has none.
+    pub(super) timer: u32,
 }
 
 impl Entry {
@@ -43,18 +42,18 @@ impl Entry {
         Self {
             name: KeptName::BLANK,
             token: 0,
-            lease_end: Tick::NEVER,
             hash: 0,
             head: NONE,
             tail: NONE,
             queued: 0,
+            timer: NONE,
         }
     }
 
     /// Becomes the entry of `name`. All else is as in a blank one: an entry ends without lease and queue.
     #[inline(always)]
     fn begin(&mut self, name: &str, hash: u64) {
-        debug_assert_eq!((self.lease_end, self.head, self.queued), (Tick::NEVER, NONE, 0));
+        debug_assert_eq!((self.head, self.queued, self.timer), (NONE, 0, NONE));
         self.name.write(name);
         self.hash = hash as u32;
     }

@@ -11,14 +11,15 @@ use std::time::Duration;
 use lockspace_spec::{FencingToken, Phase};
 
 use super::away::is_wish;
-use super::common::Common;
-use super::entries::Entry;
+use super::common::{Common, Stage};
+use super::entries::{Entry, NONE};
 use super::notes::Detail;
+use super::rounds::Rounds;
 use super::table::Table;
-use super::timers::Target;
+use super::timers::Timer;
 use super::wait_for::{Held, WaitFor};
 use super::waiter::{Waiter, WaiterState};
-use super::{Engine, HoldKey, Stats, WaitKey};
+use super::{Engine, Stats};
 use crate::clock::Tick;
 use crate::name::LockName;
 use crate::sync::MutexGuard;
@@ -131,6 +132,9 @@ pub enum Fault {
     TimerMissing(String),
     /// A timer is armed for nothing (S6).
     TimerStray(String),
+    /// The timers of a shard are not in order, or the reaper goes by something else than the first of them (S6,
+    /// L1, L2).
+    TimersBroken(String),
     /// A queue's links or its length disagree (S3, S7).
     QueueBroken(LockName),
     /// A waiter stands in no queue (S5).
@@ -161,6 +165,7 @@ impl fmt::Display for Fault {
         match self {
             Self::TimerMissing(what) => write!(f, "no timer is armed for {what}"),
             Self::TimerStray(what) => write!(f, "a timer is armed for nothing: {what}"),
+            Self::TimersBroken(what) => write!(f, "the timers do not hang together: {what}"),
             Self::QueueBroken(name) => write!(f, "the queue of {name:?} does not hang together"),
             Self::WaiterStray(what) => write!(f, "a waiter stands in no queue: {what}"),
             Self::IndexBroken(what) => write!(f, "the index and the entries disagree: {what}"),
@@ -228,11 +233,14 @@ impl Engine {
     /// How much there is of everything, one shard after the other.
     #[cfg(feature = "metrics")]
     pub(crate) fn census(&self) -> Census {
-        let mut census = Census { timers: self.common.timers.lock().len(), ..Census::default() };
+        let grace_end = self.common.rounds.lock().grace_end();
+        let timers = usize::from(grace_end < Tick::NEVER);
+        let mut census = Census { timers, ..Census::default() };
         for shard in &self.shards {
             let shard = shard.lock();
             census.held += shard.entries.len() - shard.all_away().len();
             census.waiters += shard.waiters.len();
+            census.timers += shard.timers.len();
         }
         census
     }
@@ -263,13 +271,13 @@ impl Engine {
             self.shards.iter().map(|shard| shard.lock()).collect();
         let wait_for = self.common.wait_for.as_ref().map(|graph| graph.lock());
         let drain = self.common.drain.lock();
-        let timers = self.common.timers.lock();
+        let rounds = self.common.rounds.lock();
 
-        let mut audit = Audit { reaper: timers.has_reaper(), ..Audit::default() };
-        let mut needed = BTreeSet::new();
+        let mut audit = Audit { reaper: rounds.has_reaper(), ..Audit::default() };
         let mut ended = 0;
         for (index, shard) in shards.iter().enumerate() {
-            shard.recount(index, self.common.waiters_per_name, &mut audit, &mut needed);
+            shard.recount(self.common.waiters_per_name, &mut audit);
+            shard.check_timers(index, &rounds, &mut audit);
             ended += shard.counters.ended();
         }
         if let Some(graph) = wait_for {
@@ -280,18 +288,9 @@ impl Engine {
             let missing = recounted.beyond(&graph).into_iter();
             audit.faults.extend(missing.map(Fault::OwnerMissing));
         }
-        needed.extend(drain.grace_end().map(|end| (end, Target::Grace)));
         audit.watching += drain.watching();
-
-        let armed: BTreeSet<_> = timers.iter().collect();
-        audit.timers = armed.len();
-        // The timer that is firing has left the set, and its owner may not know yet.
-        let firing = timers.firing();
-        let missing = needed.difference(&armed).filter(|timer| Some(**timer) != firing);
-        let stray = armed.difference(&needed);
-        audit.faults.extend(missing.map(|timer| Fault::TimerMissing(format!("{timer:?}"))));
-        audit.faults.extend(stray.map(|timer| Fault::TimerStray(format!("{timer:?}"))));
-        if !armed.is_empty() && !audit.reaper {
+        self.check_grace(drain.grace_end(), rounds.grace_end(), &mut audit);
+        if audit.timers > 0 && !audit.reaper {
             audit.faults.push(Fault::ReaperMissing);
         }
         let granted: u64 = shards.iter().map(|shard| shard.counters.granted).sum();
@@ -299,6 +298,18 @@ impl Engine {
             audit.faults.push(Fault::CountersOff { held: audit.held, counted: granted - ended });
         }
         audit
+    }
+
+    /// The grace is the one timer that is of no shard.
+    fn check_grace(&self, needed: Tick, armed: Tick, audit: &mut Audit) {
+        audit.timers += usize::from(armed < Tick::NEVER);
+        if armed > needed {
+            audit.faults.push(Fault::TimerMissing("the end of the grace".into()));
+        }
+        let is_over = self.common.stage() >= Stage::Revoked;
+        if armed < needed || is_over && armed < Tick::NEVER {
+            audit.faults.push(Fault::TimerStray("the end of a grace".into()));
+        }
     }
 }
 
@@ -313,10 +324,7 @@ impl Table {
         let waiters = self.queue(entry).map(|(slot, waiter)| WaiterSnapshot {
             label: self.wait_details.get(&slot).and_then(label),
             waiting_for: age(self.wait_details.get(&slot), now),
-            wait_left: match waiter.state {
-                WaiterState::Queued { wait_end, .. } => left(wait_end, now),
-                _ => None,
-            },
+            wait_left: left(self.timers.at(waiter.timer), now),
         });
         waiters.collect()
     }
@@ -327,7 +335,7 @@ impl Table {
             token: FencingToken(entry.token),
             label: detail.and_then(label),
             held_for: age(detail, now),
-            lease_left: left(entry.lease_end, now),
+            lease_left: left(self.timers.at(entry.timer), now),
             acquired_at: None,
         }
     }
@@ -339,34 +347,21 @@ impl Table {
             .take(self.waiters.len())
     }
 
-    /// Counts this shard into `audit`, and the timers that it needs into `needed`.
-    fn recount(
-        &self,
-        index: usize,
-        waiters_per_name: u32,
-        audit: &mut Audit,
-        needed: &mut BTreeSet<(Tick, Target)>,
-    ) {
+    /// Counts this shard into `audit`.
+    fn recount(&self, waiters_per_name: u32, audit: &mut Audit) {
         let away = self.all_away().len();
         audit.away += away;
         audit.held += self.entries.len() - away;
         audit.lost += self.lost.len();
         audit.watching += self.watchers.len();
-        for (slot, waiter) in &self.waiters {
+        audit.timers += self.timers.len();
+        for (_, waiter) in &self.waiters {
             match waiter.state {
-                WaiterState::Queued { wait_end, .. } => {
-                    audit.waiting += 1;
-                    let key = WaitKey { shard: index as u32, slot: slot as u32 };
-                    needed
-                        .extend((wait_end < Tick::NEVER).then_some((wait_end, Target::Wait(key))));
-                }
+                WaiterState::Queued { .. } => audit.waiting += 1,
                 _ => audit.unseen += 1,
             }
         }
-        for (entry, held) in self.entries.iter() {
-            let hold = HoldKey { token: FencingToken(held.token), entry };
-            let leased = held.lease_end < Tick::NEVER;
-            needed.extend(leased.then_some((held.lease_end, Target::Lease(hold))));
+        for (_, held) in self.entries.iter() {
             let limit = waiters_per_name.saturating_add(is_wish(held.token).into());
             if held.queued > limit {
                 audit.faults.push(Fault::OverLimit(held.name.to_name()));
@@ -396,6 +391,36 @@ impl Table {
     /// Invariants 1 and 2.
     fn check_index(&self, audit: &mut Audit) {
         audit.faults.extend(self.entries.disagreements().map(Fault::IndexBroken));
+    }
+
+    /// Invariant 5: each timer stands where its owner says, they are in order, and the reaper has been told.
+    fn check_timers(&self, index: usize, rounds: &Rounds, audit: &mut Audit) {
+        let armed: BTreeSet<(u32, Timer)> =
+            (0..).zip(self.timers.iter().map(|(_, timer)| timer)).collect();
+        let needed = self.needed_timers();
+        let told = |(place, timer): &(u32, Timer)| format!("{timer:?} at {place} in shard {index}");
+        let missing = needed.difference(&armed).map(told);
+        audit.faults.extend(missing.map(Fault::TimerMissing));
+        let stray = armed.difference(&needed).map(told);
+        audit.faults.extend(stray.map(Fault::TimerStray));
+        if !self.timers.are_in_order() {
+            let what = format!("shard {index} has one that is due before the one above it");
+            audit.faults.push(Fault::TimersBroken(what));
+        }
+        if self.timers.must_tell() || self.timers.told() != rounds.told_by(index) {
+            let what = format!("the reaper comes too late, or in vain, to shard {index}");
+            audit.faults.push(Fault::TimersBroken(what));
+        }
+    }
+
+    /// The timers of those who have one, and their places. Who has been answered needs none any more.
+    fn needed_timers(&self) -> BTreeSet<(u32, Timer)> {
+        let waits = self.waiters.iter().filter_map(|(slot, waiter)| {
+            let waits = matches!(waiter.state, WaiterState::Queued { .. });
+            waits.then_some((waiter.timer, Timer::Wait(slot as u32)))
+        });
+        let leases = self.entries.iter().map(|(entry, held)| (held.timer, Timer::Lease(entry)));
+        waits.chain(leases).filter(|(place, _)| *place != NONE).collect()
     }
 
     /// Invariant 3: every queue hangs together in both directions, and all waiters stand in one.

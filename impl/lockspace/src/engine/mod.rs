@@ -13,9 +13,11 @@ mod away;
 mod common;
 mod drain;
 mod effects;
+mod elapse;
 mod entries;
 mod inspect;
 mod notes;
+mod rounds;
 mod standing;
 mod stats;
 mod table;
@@ -51,8 +53,12 @@ use crate::runtime::Owner;
 use crate::sync::{CachePadded, Mutex, MutexGuard};
 use away::Away;
 use common::{Common, Stage};
+use rounds::Stop;
 use table::Table;
-use timers::Target;
+
+/// How many timers are acted upon before the lock of their shard is given back: whoever wants a name there
+/// waits for so many at most.
+const TIMERS_AT_ONCE: usize = 16;
 
 /// Which hold: a token, and where its entry is. The token alone decides; an entry's place may have been
 /// given to another name.
@@ -230,53 +236,49 @@ impl Engine {
 
 /// Time.
 impl Engine {
-    /// Acts upon timers that are due, at most `limit` of them. Answers whether there may be more.
-    pub(crate) fn elapse(&self, limit: usize, effects: &mut Effects) -> bool {
-        self.elapse_until(self.common.clock.now(), limit, effects)
+    /// The reaper makes one stop of its round, and acts upon timers that are due there. Answers how many, or
+    /// that it is needed nowhere.
+    pub(crate) fn elapse(&self, effects: &mut Effects) -> Option<usize> {
+        self.elapse_until(self.common.clock.now(), effects)
     }
 
-    fn elapse_until(&self, now: Tick, limit: usize, effects: &mut Effects) -> bool {
-        for _ in 0..limit {
-            // Taken out of the set before the shard is locked, since shards are locked first. Until
-            // then the owner may still disarm it in vain; each target checks for itself (upholds S8).
-            let due = self.common.timers.lock().take_due(now);
-            match due {
-                None => return false,
-                Some(Target::Wait(key)) => {
-                    let mut shard = self.shard_of_wait(key);
-                    shard.wait_elapsed(&self.common, effects, key.slot, now);
-                }
-                Some(Target::Lease(hold)) => {
-                    self.shard_of_hold(hold).lease_elapsed(&self.common, effects, hold, now);
-                }
-                Some(Target::Grace) => {
-                    self.enter(Stage::Revoked, effects);
-                    self.tell_all_shards(effects);
-                }
+    fn elapse_until(&self, now: Tick, effects: &mut Effects) -> Option<usize> {
+        // Asked before the shard is locked, since shards are locked first. What is due there is for the shard
+        // to say: by then it may be nothing, or something else.
+        let stop = self.common.rounds.lock().due(now, effects)?;
+        match stop {
+            Stop::Shard(shard) => {
+                let mut shard = self.shards[shard].lock();
+                Some(shard.elapse(&self.common, effects, now, TIMERS_AT_ONCE))
+            }
+            // It never moves back, so it is due or, if the lockspace has closed, over.
+            Stop::Grace => {
+                self.enter(Stage::Revoked, effects);
+                self.tell_all_shards(effects);
+                Some(1)
             }
         }
-        true
     }
 
-    /// How long the reaper may sleep; `None`: it must end. See [`timers::Timers::sleep_until`].
+    /// How long the reaper may sleep; `None`: it must end. See [`rounds::Rounds::sleep_until`].
     pub(crate) fn reaper_sleeps_until(&self, waker: &Waker) -> Option<tokio::time::Instant> {
-        let until = self.common.timers.lock().sleep_until(waker)?;
+        let until = self.common.rounds.lock().sleep_until(waker)?;
         Some(self.common.clock.instant(until))
     }
 
     /// The reaper has ended before its time. Answers whether another one must be started.
     pub(crate) fn reaper_died(&self) -> bool {
-        self.common.timers.lock().reaper_died()
+        self.common.rounds.lock().reaper_died()
     }
 
     /// No reaper could be started.
     pub(crate) fn no_reaper(&self) {
-        self.common.timers.lock().no_reaper();
+        self.common.rounds.lock().no_reaper();
     }
 
     /// The lockspace goes; a reaper that still sleeps must end.
     pub(crate) fn dismiss_reaper(&self, effects: &mut Effects) {
-        self.common.timers.lock().rouse(effects);
+        self.common.rounds.lock().rouse(effects);
     }
 }
 
@@ -295,7 +297,7 @@ impl Engine {
         }
         if !grace.is_zero() {
             let end = self.common.clock.after(clamp(grace));
-            self.common.drain.lock().limit(end, &self.common.timers, effects);
+            self.common.drain.lock().limit(end, &self.common.rounds, effects);
         }
     }
 
@@ -308,7 +310,7 @@ impl Engine {
         }
         self.common.set_stage(before.max(stage));
         if stage == Stage::Revoked {
-            drain.end_grace(&self.common.timers, effects);
+            drain.end_grace(&self.common.rounds, effects);
         }
         before == Stage::Open
     }

@@ -13,14 +13,14 @@
 //! 3. The queue of an entry is a doubly linked list of exactly its `Queued` waiters (upholds S3, S7).
 //! 4. A waiter's slot belongs to the future that asked, from its queueing until the future has seen the
 //!    answer or is dropped. Only the future frees it, so a [`WaitKey`] never dangles.
-//! 5. A timer is armed exactly for each queued waiter with a `wait_end` and each entry with a
-//!    `lease_end` (upholds S6).
+//! 5. The armed timers are exactly those of queued waiters with a bounded wait and of entries with a lease, each
+//!    of which knows the place of its own; and the reaper has been told of a time at which none is due before
+//!    it, `NEVER` exactly if there is none (upholds S6, L1, L2).
 //! 6. A hold that was lost is in `lost` until its guard, or its unseen grant, is gone.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Refusal};
 use slab::Slab;
@@ -32,19 +32,19 @@ use super::effects::Effects;
 use super::entries::{Entries, KEEP, NONE};
 use super::notes::Detail;
 use super::stats::Counters;
-use super::timers::Target;
+use super::timers::{Timer, Timers};
 use super::wait_for::Spot;
 use super::waiter::{Waiter, WaiterState};
 use super::watchers::Watchers;
 use super::{Acquired, Ask, HoldKey, Lost, Patience, Released, TurnedAway, WaitKey};
-use crate::clock::Tick;
-use crate::error::{Loss, TimedOut};
+use crate::error::Loss;
 use crate::name::LockName;
 
 /// A shard.
 pub(super) struct Table {
     pub(super) entries: Entries,
     pub(super) waiters: Slab<Waiter>,
+    pub(super) timers: Timers,
     pub(super) hold_details: BTreeMap<u64, Detail>,
     pub(super) wait_details: BTreeMap<u32, Detail>,
     pub(super) lost: BTreeMap<u64, Lost>,
@@ -65,6 +65,7 @@ impl Table {
         Self {
             entries: Entries::new(),
             waiters: Slab::new(),
+            timers: Timers::new(),
             hold_details: BTreeMap::new(),
             wait_details: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -157,22 +158,22 @@ impl Table {
                 return Err(TurnedAway::Deadlock(cycle));
             }
         }
-        let wait_end = wait.map_or(Tick::NEVER, |ns| common.clock.after(ns));
         self.counters.queued += 1;
         let slot = self.waiters.insert(Waiter {
             waker: Some(waker.clone()),
             entry,
             previous: NONE,
             next: NONE,
+            timer: NONE,
             ticket: self.counters.queued,
-            state: WaiterState::Queued { wait_end, lease: ask.lease, impatient },
+            state: WaiterState::Queued { lease: ask.lease, impatient },
         }) as u32;
         self.push_back(entry, slot);
         if let Some(detail) = common.detail_of(ask) {
             self.wait_details.insert(slot, detail);
         }
-        if wait_end < Tick::NEVER {
-            common.arm(wait_end, self.wait_target(common, slot), effects);
+        if let Some(wait) = wait {
+            self.arm(common, effects, common.clock.after(wait), Timer::Wait(slot));
         }
         Ok(Acquired::Queued(self.wait_key(common, slot)))
     }
@@ -220,28 +221,11 @@ impl Table {
         self.free_waiter(effects, slot);
     }
 
-    /// A blocked thread's own wait timeout ends: as [`wait_elapsed`](Self::wait_elapsed), for a waiter
-    /// that has no timer here.
+    /// A blocked thread's own wait timeout ends: it has no timer here. What has been answered in the meantime
+    /// stays answered (upholds S8).
     pub(super) fn give_up(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
         self.heed_shutdown(common, effects);
         if matches!(self.waiters[slot as usize].state, WaiterState::Queued { .. }) {
-            self.time_out(common, effects, slot);
-        }
-    }
-
-    /// The wait timeout ends. What has been answered in the meantime stays answered (upholds S8).
-    pub(super) fn wait_elapsed(
-        &mut self,
-        common: &Common,
-        effects: &mut Effects,
-        slot: u32,
-        now: Tick,
-    ) {
-        self.heed_shutdown(common, effects);
-        let due = self.waiters.get(slot as usize).is_some_and(
-            |waiter| matches!(waiter.state, WaiterState::Queued { wait_end, .. } if wait_end <= now),
-        );
-        if due {
             self.time_out(common, effects, slot);
         }
     }
@@ -284,32 +268,10 @@ impl Table {
             return Err(self.lost_hold(hold));
         }
         self.counters.renewed += 1;
-        let old_end = self.entries[hold.entry].lease_end;
-        if old_end < Tick::NEVER {
-            let new_end = common.clock.after(lease);
-            self.entries[hold.entry].lease_end = new_end;
-            if new_end != old_end {
-                // Armed before it is disarmed: the reaper must not think that all is done.
-                common.arm(new_end, Target::Lease(hold), effects);
-                common.disarm(old_end, Target::Lease(hold), effects);
-            }
+        if self.entries[hold.entry].timer != NONE {
+            self.renew_lease(common, effects, hold.entry, common.clock.after(lease));
         }
         Ok(())
-    }
-
-    /// The lease ends, unless it was renewed or released in the meantime (upholds S8).
-    pub(super) fn lease_elapsed(
-        &mut self,
-        common: &Common,
-        effects: &mut Effects,
-        hold: HoldKey,
-        now: Tick,
-    ) {
-        self.heed_shutdown(common, effects);
-        if self.is_held(hold) && self.entries[hold.entry].lease_end <= now {
-            self.counters.lost_lease_elapsed += 1;
-            self.lose(common, effects, hold.entry, Loss::LeaseElapsed, Ended::ByItself);
-        }
     }
 
     /// Takes the name from whoever holds it.
@@ -387,9 +349,7 @@ impl Table {
     ) -> HoldKey {
         let hold = self.grant(common, entry);
         if let Some(lease) = lease {
-            let end = common.clock.after(lease.get());
-            self.entries[entry].lease_end = end;
-            common.arm(end, Target::Lease(hold), effects);
+            self.arm(common, effects, common.clock.after(lease.get()), Timer::Lease(entry));
         }
         if let Some(detail) = detail {
             self.note_hold(common, hold, detail);
@@ -416,7 +376,7 @@ impl Table {
     fn end_hold(&mut self, common: &Common, effects: &mut Effects, entry: u32, how: Ended) {
         let held = &self.entries[entry];
         let plain = held.head == NONE
-            && held.lease_end == Tick::NEVER
+            && held.timer == NONE
             && self.hold_details.is_empty()
             && self.watchers.is_empty()
             && self.heard == Stage::Open;
@@ -436,13 +396,10 @@ impl Table {
         entry: u32,
         how: Ended,
     ) {
-        let held = &mut self.entries[entry];
-        let token = held.token;
-        let lease_end = std::mem::replace(&mut held.lease_end, Tick::NEVER);
-        let awaited = held.head != NONE;
-        if lease_end < Tick::NEVER {
-            let hold = HoldKey { token: FencingToken(token), entry };
-            common.disarm(lease_end, Target::Lease(hold), effects);
+        let held = &self.entries[entry];
+        let (token, awaited, leased) = (held.token, held.head != NONE, held.timer != NONE);
+        if leased {
+            self.disarm_untold(Timer::Lease(entry));
         }
         if !self.hold_details.is_empty() {
             self.end_noted_hold(common, token, entry);
@@ -456,6 +413,9 @@ impl Table {
             self.send_on(common, effects, entry);
         } else {
             self.hand_over(common, effects, entry);
+        }
+        if leased {
+            self.tell_if_needed(common, effects);
         }
         if self.heard > Stage::Open {
             common.hold_ended(how, effects);
@@ -487,17 +447,6 @@ impl Table {
         let waiter = &mut self.waiters[slot as usize];
         waiter.state = state;
         effects.wake(waiter.waker.take());
-    }
-
-    fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
-        let standing = self.standing(slot, common.clock.now());
-        let name = self.entries[self.waiters[slot as usize].entry].name.to_name();
-        let told = Box::new(TimedOut { name, wait_timeout: Duration::ZERO, standing });
-        self.unlink(common, effects, slot);
-        self.end_wait(common, slot);
-        self.answer(effects, slot, WaiterState::TimedOut(told));
-        self.counters.refused_timed_out += 1;
-        self.settle(common, effects, self.waiters[slot as usize].entry);
     }
 
     fn refuse_waiters(&mut self, common: &Common, effects: &mut Effects, entry: u32) -> usize {
@@ -536,7 +485,8 @@ impl Table {
     ) -> Option<NonZeroU64> {
         let waiter = &self.waiters[slot as usize];
         let (entry, previous, next) = (waiter.entry, waiter.previous, waiter.next);
-        let WaiterState::Queued { wait_end, lease, .. } = waiter.state else {
+        let timed = waiter.timer != NONE;
+        let WaiterState::Queued { lease, .. } = waiter.state else {
             unreachable!("only queued waiters are linked (invariant 3)")
         };
         let held = &mut self.entries[entry];
@@ -549,8 +499,8 @@ impl Table {
             NONE => held.tail = previous,
             next => self.waiters[next as usize].previous = previous,
         }
-        if wait_end < Tick::NEVER {
-            common.disarm(wait_end, self.wait_target(common, slot), effects);
+        if timed {
+            self.disarm(common, effects, Timer::Wait(slot));
         }
         lease
     }
@@ -612,15 +562,11 @@ impl Table {
         WaitKey { shard: self.index(common), slot }
     }
 
-    fn wait_target(&self, common: &Common, slot: u32) -> Target {
-        Target::Wait(self.wait_key(common, slot))
-    }
-
     pub(super) fn spot(&self, common: &Common, entry: u32) -> Spot {
         Spot { shard: self.index(common), entry }
     }
 
-    fn index(&self, common: &Common) -> u32 {
+    pub(super) fn index(&self, common: &Common) -> u32 {
         common.shard_of_token(self.next_token)
     }
 }

@@ -1,178 +1,405 @@
-//! The armed timers of a lockspace: one ordered set, with one reaper to serve it.
+//! The armed timers of one shard, the first of them at hand.
 //!
-//! A timer is a member of this set and nothing else: no runtime handle, no task of its own. It is armed
-//! and disarmed under the lock of the shard whose state it belongs to, so at any moment the set holds
-//! exactly the bounded waits that are queued, the leases of current holds, and the grace (upholds S6).
+//! They are a heap in which no timer is due before the one above it, so the first is at its top. Whoever has
+//! a timer, a waiter or an entry, knows its place in the heap: so it is disarmed where it stands, and the
+//! heap need not be searched. When a timer moves, its owner is told. Timers of one length are armed in the
+//! order in which they are due, and each of them stays where it was put.
 //!
-//! The *reaper* is the task or thread that sleeps until the first timer is due. It exists only while
-//! the set is not empty. Who arms the first timer starts it; who disarms the last wakes it, so that it
-//! ends.
+//! What this file must not do: know whose a timer is, tell anybody when it is due, or act upon it. Telling and
+//! acting are for [`elapse`](super::elapse), and who waits for the time to come for [`rounds`](super::rounds).
 
-use std::collections::BTreeSet;
-use std::task::Waker;
-
-use super::WaitKey;
-use super::effects::Effects;
+use super::entries::KEEP;
 use crate::clock::Tick;
-use crate::engine::HoldKey;
 
-/// What a timer ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Target {
-    /// The wait of a queued request.
-    Wait(WaitKey),
-    /// The lease of a hold.
-    Lease(HoldKey),
-    /// The grace of a shutdown.
-    Grace,
+/// What a timer ends, and so whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// The wait of the request in this slot.
+    Wait(u32),
+    /// The lease of the hold of this entry.
+    Lease(u32),
 }
 
-/// Whether somebody serves the timers.
-#[derive(Debug)]
-enum Reaper {
-    /// Nobody; whoever arms a timer must start one.
-    Absent,
-    /// Somebody was started, and has not slept yet or is awake: it will look at the set by itself.
-    Awake,
-    /// Somebody sleeps until `until`, and this wakes it before that.
-    Asleep { until: Tick, waker: Waker },
+/// A timer, and when it is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Armed {
+    at: Tick,
+    timer: Timer,
 }
 
-/// The armed timers, ordered by when they are due.
+/// How many timers stand right below one. They fill a line of the cache.
+const BELOW: usize = 4;
+
+/// The armed timers of a shard.
 #[derive(Debug)]
-pub(crate) struct Timers {
-    armed: BTreeSet<(Tick, Target)>,
-    /// The timer that the reaper has taken out and not yet acted upon.
-    firing: Option<(Tick, Target)>,
-    reaper: Reaper,
+pub(super) struct Timers {
+    heap: Vec<Armed>,
+    /// When the first is due as far as the reaper has been told; `NEVER` exactly while there is none. The first
+    /// may be due later than that, and never earlier (upholds L1, L2).
+    told: Tick,
 }
 
 impl Timers {
-    pub(crate) fn new() -> Self {
-        Self { armed: BTreeSet::new(), firing: None, reaper: Reaper::Absent }
+    pub(super) const fn new() -> Self {
+        Self { heap: Vec::new(), told: Tick::NEVER }
     }
 
-    /// Arms a timer.
-    pub(crate) fn arm(&mut self, at: Tick, target: Target, effects: &mut Effects) {
+    /// Arms a timer that is not armed. `moved` is told where it stands, and where others stand now.
+    #[inline(always)]
+    pub(super) fn arm(&mut self, at: Tick, timer: Timer, mut moved: impl FnMut(Timer, u32)) {
         debug_assert!(at < Tick::NEVER, "what never ends needs no timer");
-        self.armed.insert((at, target));
-        match &self.reaper {
-            Reaper::Absent => {
-                self.reaper = Reaper::Awake;
-                effects.start_reaper();
-            }
-            Reaper::Asleep { until, .. } if at < *until => self.rouse(effects),
-            Reaper::Awake | Reaper::Asleep { .. } => {}
+        let last = self.heap.len();
+        self.heap.push(Armed { at, timer });
+        if self.is_early(last) {
+            self.rise(last, moved);
+        } else {
+            moved(timer, last as u32);
         }
     }
 
-    /// Disarms a timer; one that has fired is disarmed already.
-    pub(crate) fn disarm(&mut self, at: Tick, target: Target, effects: &mut Effects) {
-        debug_assert!(at < Tick::NEVER, "what never ends has no timer");
-        self.armed.remove(&(at, target));
-        if self.armed.is_empty() {
-            self.rouse(effects);
-        }
-    }
-
-    /// Takes out one timer that is due, if there is one. The reaper must act upon it and come back,
-    /// which tells that it has.
-    pub(crate) fn take_due(&mut self, now: Tick) -> Option<Target> {
-        let due = self.armed.first().is_some_and(|(at, _)| *at <= now);
-        self.firing = if due { self.armed.pop_first() } else { None };
-        self.firing.map(|(_, target)| target)
-    }
-
-    /// The reaper asks how long it may sleep. `None` means that it must end: it is counted out from
-    /// here on, and must not look again.
-    pub(crate) fn sleep_until(&mut self, waker: &Waker) -> Option<Tick> {
-        let first = self.armed.first().map(|(at, _)| *at);
-        self.reaper = match first {
-            Some(until) => Reaper::Asleep { until, waker: waker.clone() },
-            None => Reaper::Absent,
-        };
-        first
-    }
-
-    /// The reaper is gone before its work was done (its runtime has ended). Answers whether another
-    /// one must be started.
-    pub(crate) fn reaper_died(&mut self) -> bool {
-        let needed = !self.armed.is_empty();
-        self.reaper = if needed { Reaper::Awake } else { Reaper::Absent };
-        needed
-    }
-
-    /// No reaper could be started; whoever arms the next timer tries again.
-    pub(crate) fn no_reaper(&mut self) {
-        self.reaper = Reaper::Absent;
-    }
-
-    /// Wakes a sleeping reaper, so that it looks again.
-    pub(crate) fn rouse(&mut self, effects: &mut Effects) {
-        if let Reaper::Asleep { .. } = self.reaper {
-            let asleep = std::mem::replace(&mut self.reaper, Reaper::Awake);
-            if let Reaper::Asleep { waker, .. } = asleep {
-                effects.wake(Some(waker));
+    /// Disarms the timer at this place.
+    #[inline(always)]
+    pub(super) fn disarm(&mut self, place: u32, moved: impl FnMut(Timer, u32)) {
+        let place = place as usize;
+        debug_assert!(place < self.heap.len(), "what is disarmed has been armed");
+        if let Some(last) = self.heap.pop() {
+            if place < self.heap.len() {
+                self.heap[place] = last;
+                self.settle(place, moved);
             }
         }
+        let room = self.heap.capacity();
+        if room > KEEP && self.heap.len() < room / 3 {
+            self.give_memory_back();
+        }
     }
 
-    /// Whether a reaper exists, as far as the timers know.
-    pub(crate) fn has_reaper(&self) -> bool {
-        !matches!(self.reaper, Reaper::Absent)
+    /// Lets the timer at this place be due at another time.
+    pub(super) fn renew(&mut self, place: u32, at: Tick, moved: impl FnMut(Timer, u32)) {
+        debug_assert!(at < Tick::NEVER, "what never ends needs no timer");
+        let place = place as usize;
+        self.heap[place].at = at;
+        self.settle(place, moved);
     }
 
-    /// How many timers are armed.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn len(&self) -> usize {
-        self.armed.len()
+    /// When the timer at this place is due; never, if there is no such place.
+    pub(super) fn at(&self, place: u32) -> Tick {
+        self.heap.get(place as usize).map_or(Tick::NEVER, |armed| armed.at)
     }
 
-    /// Every armed timer.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Tick, Target)> {
-        self.armed.iter().copied()
+    /// The first timer, if it is due.
+    pub(super) fn due(&self, now: Tick) -> Option<Timer> {
+        self.heap.first().filter(|first| first.at <= now).map(|first| first.timer)
     }
 
-    /// The timer that is being acted upon, if there is one.
-    pub(crate) fn firing(&self) -> Option<(Tick, Target)> {
-        self.firing
+    /// When the first timer is due; never, if there is none.
+    #[inline]
+    pub(super) fn first(&self) -> Tick {
+        self.at(0)
     }
+
+    /// Whether the reaper thinks of the first timer as later than it is, or of a timer that there is not.
+    #[inline]
+    pub(super) fn must_tell(&self) -> bool {
+        let first = self.first();
+        first < self.told || first == Tick::NEVER && self.told < Tick::NEVER
+    }
+
+    /// Whether it thinks that the first timer is earlier than it is: it then looks in vain, once.
+    pub(super) fn is_told_too_early(&self) -> bool {
+        self.told < self.first()
+    }
+
+    /// Notes that the reaper is told of the first timer, which is due at the answer.
+    #[inline]
+    pub(super) fn tell(&mut self) -> Tick {
+        self.told = self.first();
+        self.told
+    }
+
+    /// What the reaper has been told.
+    pub(super) fn told(&self) -> Tick {
+        self.told
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Every armed timer and when it is due, in the order of their places.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Tick, Timer)> {
+        self.heap.iter().map(|armed| (armed.at, armed.timer))
+    }
+
+    /// Whether no timer is due before the one above it.
+    pub(super) fn are_in_order(&self) -> bool {
+        !(1..self.heap.len()).any(|place| self.is_early(place))
+    }
+}
+
+#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+impl Timers {
+    /// Has the timer at this place due at another time, and leaves it there: for the audit to find.
+    pub(super) fn misplace(&mut self, place: usize, at: Tick) {
+        self.heap[place].at = at;
+    }
+}
+
+/// The moves.
+impl Timers {
+    /// Brings the timer at this place to where it belongs, wherever that is.
+    fn settle(&mut self, place: usize, moved: impl FnMut(Timer, u32)) {
+        if self.is_early(place) {
+            self.rise(place, moved);
+        } else {
+            self.sink(place, moved);
+        }
+    }
+
+    /// Whether the timer at this place is due before the one above it.
+    #[inline(always)]
+    fn is_early(&self, place: usize) -> bool {
+        place > 0 && self.heap[place].at < self.heap[above(place)].at
+    }
+
+    fn rise(&mut self, mut place: usize, mut moved: impl FnMut(Timer, u32)) {
+        let rising = self.heap[place];
+        while place > 0 {
+            let upper = self.heap[above(place)];
+            if upper.at <= rising.at {
+                break;
+            }
+            self.put(place, upper, &mut moved);
+            place = above(place);
+        }
+        self.put(place, rising, &mut moved);
+    }
+
+    fn sink(&mut self, mut place: usize, mut moved: impl FnMut(Timer, u32)) {
+        let sinking = self.heap[place];
+        while let Some((first, lower)) = self.first_below(place) {
+            if sinking.at <= lower.at {
+                break;
+            }
+            self.put(place, lower, &mut moved);
+            place = first;
+        }
+        self.put(place, sinking, &mut moved);
+    }
+
+    /// Of those right below a place, the one that is due first, and its place.
+    #[inline]
+    fn first_below(&self, place: usize) -> Option<(usize, Armed)> {
+        let begin = place * BELOW + 1;
+        let end = self.heap.len().min(begin + BELOW);
+        let below = self.heap.get(begin..end)?;
+        let first = below.iter().enumerate().min_by_key(|(_, armed)| armed.at)?;
+        Some((begin + first.0, *first.1))
+    }
+
+    #[inline]
+    fn put(&mut self, place: usize, armed: Armed, moved: &mut impl FnMut(Timer, u32)) {
+        self.heap[place] = armed;
+        moved(armed.timer, place as u32);
+    }
+
+    /// Less than a third of the memory is used; half of what is left will be. So it is not given back and
+    /// asked for again by a few timers that come and go, and a timer takes less than 48 bytes of it, however
+    /// many there have been.
+    #[cold]
+    fn give_memory_back(&mut self) {
+        self.heap.shrink_to(KEEP.max(2 * self.heap.len()));
+    }
+}
+
+/// The place above another one, which is not the top.
+#[inline]
+fn above(place: usize) -> usize {
+    (place - 1) / BELOW
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::{Effects, Target, Timers};
-    use crate::clock::{Clock, clamp};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
-    #[test]
-    fn the_first_timer_starts_a_reaper_and_the_last_one_ends_it() {
-        let clock = Clock::start();
-        let at = clock.after(clamp(Duration::from_secs(1)));
-        let waker = std::task::Waker::noop();
-        let mut timers = Timers::new();
-        let mut effects = Effects::default();
-        timers.arm(at, Target::Grace, &mut effects);
-        assert!(effects.carry_out(), "nobody serves the timers yet");
+    use super::{Armed, BELOW, KEEP, Tick, Timer, Timers};
 
-        assert_eq!(timers.sleep_until(waker), Some(at));
-        timers.disarm(at, Target::Grace, &mut Effects::default());
-        assert_eq!(timers.sleep_until(waker), None);
-        assert!(!timers.has_reaper());
+    fn tick(at: u64) -> Tick {
+        Tick::at(Duration::from_nanos(at))
+    }
+
+    /// Timers whose owners know their places, and beside them when each is due.
+    struct Owned {
+        timers: Timers,
+        places: BTreeMap<Timer, u32>,
+        due: BTreeMap<Timer, Tick>,
+    }
+
+    impl Owned {
+        fn new() -> Self {
+            Self { timers: Timers::new(), places: BTreeMap::new(), due: BTreeMap::new() }
+        }
+
+        fn arm(&mut self, timer: Timer, at: u64) {
+            let places = &mut self.places;
+            self.timers.arm(tick(at), timer, |timer, place| _ = places.insert(timer, place));
+            self.due.insert(timer, tick(at));
+        }
+
+        fn disarm(&mut self, timer: Timer) {
+            self.due.remove(&timer);
+            let place = self.places.remove(&timer).expect("it is armed");
+            let places = &mut self.places;
+            self.timers.disarm(place, |timer, place| _ = places.insert(timer, place));
+        }
+
+        fn renew(&mut self, timer: Timer, at: u64) {
+            self.due.insert(timer, tick(at));
+            let place = self.places[&timer];
+            let places = &mut self.places;
+            self.timers.renew(place, tick(at), |timer, place| _ = places.insert(timer, place));
+        }
+
+        fn check(&self) {
+            let armed: BTreeMap<Timer, Tick> =
+                self.timers.iter().map(|(at, timer)| (timer, at)).collect();
+            assert_eq!(armed, self.due);
+            assert_eq!(self.timers.len(), self.due.len(), "none is there twice");
+            let there: BTreeMap<Timer, u32> =
+                self.timers.iter().zip(0..).map(|((_, timer), place)| (timer, place)).collect();
+            assert_eq!(there, self.places, "each owner knows where its timer is");
+            assert!(self.timers.are_in_order());
+            assert_eq!(
+                self.timers.first(),
+                self.due.values().min().copied().unwrap_or(Tick::NEVER)
+            );
+            let (taken, room) = (self.timers.heap.len(), self.timers.heap.capacity());
+            assert!(room <= KEEP || room <= 3 * taken + 2, "{room} places for {taken} timers");
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Move {
+        Arm(u64),
+        Disarm(usize),
+        Renew(usize, u64),
+        /// Acts upon all that is due by then.
+        Elapse(u64),
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let at = || 0..200_u64;
+        let any_of_them = || 0..usize::MAX;
+        let one = prop_oneof![
+            6 => at().prop_map(Move::Arm),
+            3 => any_of_them().prop_map(Move::Disarm),
+            2 => (any_of_them(), at()).prop_map(|(which, at)| Move::Renew(which, at)),
+            1 => (0..100_u64).prop_map(Move::Elapse),
+        ];
+        vec(one, 0..400)
+    }
+
+    proptest! {
+        #[test]
+        fn timers_are_those_that_were_armed_whatever_is_done_with_them(moves in moves()) {
+            let mut owned = Owned::new();
+            for (n, one) in moves.into_iter().enumerate() {
+                let nth = |which: usize| {
+                    let timers: Vec<Timer> = owned.due.keys().copied().collect();
+                    (!timers.is_empty()).then(|| timers[which % timers.len()])
+                };
+                match one {
+                    Move::Arm(at) if n % 2 == 0 => owned.arm(Timer::Wait(n as u32), at),
+                    Move::Arm(at) => owned.arm(Timer::Lease(n as u32), at),
+                    Move::Disarm(which) => nth(which).into_iter().for_each(|timer| owned.disarm(timer)),
+                    Move::Renew(which, at) => {
+                        nth(which).into_iter().for_each(|timer| owned.renew(timer, at));
+                    }
+                    Move::Elapse(now) => {
+                        while let Some(due) = owned.timers.due(tick(now)) {
+                            prop_assert_eq!(owned.due[&due], owned.timers.first());
+                            prop_assert!(owned.due[&due] <= tick(now));
+                            owned.disarm(due);
+                        }
+                        prop_assert!(owned.due.values().all(|at| *at > tick(now)));
+                    }
+                }
+                owned.check();
+            }
+        }
     }
 
     #[test]
-    fn a_reaper_that_died_is_replaced_only_while_a_timer_is_armed() {
-        let at = Clock::start().after(1);
-        let mut timers = Timers::new();
-        let mut effects = Effects::default();
-        timers.arm(at, Target::Grace, &mut effects);
-        assert!(effects.carry_out());
-        assert!(timers.reaper_died(), "a timer is armed, so another reaper must serve it");
+    fn timers_of_one_length_stay_where_they_are_put() {
+        let mut owned = Owned::new();
+        for n in 0..1_000 {
+            owned.arm(Timer::Wait(n), n.into());
+            assert_eq!(owned.places[&Timer::Wait(n)], n);
+        }
+        owned.check();
+    }
 
-        timers.disarm(at, Target::Grace, &mut Effects::default());
-        assert!(!timers.reaper_died());
-        assert!(!timers.has_reaper());
+    #[test]
+    fn memory_goes_back_as_timers_go_and_a_little_is_kept() {
+        let mut owned = Owned::new();
+        (0..1_000).for_each(|n| owned.arm(Timer::Lease(n), u64::from(n * 7 % 1_000)));
+        let mut given_back = 0;
+        for n in 0..1_000 {
+            let before = owned.timers.heap.capacity();
+            owned.disarm(Timer::Lease(n));
+            given_back += usize::from(owned.timers.heap.capacity() < before);
+            owned.check();
+        }
+        assert!((1..10).contains(&given_back), "{given_back} times");
+        assert_eq!(owned.timers.heap.capacity(), KEEP);
+    }
+
+    #[test]
+    fn a_few_timers_more_or_less_move_no_memory() {
+        let mut owned = Owned::new();
+        (0..100 * KEEP as u32).for_each(|n| owned.arm(Timer::Lease(n), n.into()));
+        let mut n = 0;
+        let mut room = owned.timers.heap.capacity();
+        while owned.timers.heap.capacity() == room {
+            owned.disarm(Timer::Lease(n));
+            n += 1;
+        }
+        room = owned.timers.heap.capacity();
+        for _ in 0..1_000 {
+            (0..20).for_each(|more| owned.arm(Timer::Wait(more), 1));
+            (0..20).for_each(|more| owned.disarm(Timer::Wait(more)));
+            assert_eq!(owned.timers.heap.capacity(), room);
+        }
+    }
+
+    #[test]
+    fn reaper_is_told_of_what_is_earlier_and_of_the_end_and_of_nothing_else() {
+        let mut owned = Owned::new();
+        assert!(!owned.timers.must_tell());
+        owned.arm(Timer::Wait(1), 5);
+        assert!(owned.timers.must_tell(), "the first");
+        assert_eq!(owned.timers.tell(), tick(5));
+        owned.arm(Timer::Wait(2), 7);
+        assert!(!owned.timers.must_tell(), "one that is later");
+        owned.disarm(Timer::Wait(1));
+        assert!(!owned.timers.must_tell() && owned.timers.is_told_too_early(), "another is left");
+        owned.arm(Timer::Wait(3), 6);
+        assert!(!owned.timers.must_tell(), "it comes by then");
+        owned.renew(Timer::Wait(2), 4);
+        assert!(owned.timers.must_tell(), "one that has become earlier");
+        assert_eq!(owned.timers.tell(), tick(4));
+        [2, 3].into_iter().for_each(|n| owned.disarm(Timer::Wait(n)));
+        assert!(owned.timers.must_tell(), "none is left");
+        assert_eq!((owned.timers.tell(), owned.timers.told()), (Tick::NEVER, Tick::NEVER));
+        assert!(!owned.timers.must_tell());
+    }
+
+    #[test]
+    fn those_below_one_fill_a_line_of_the_cache() {
+        assert_eq!(size_of::<Armed>() * BELOW, 64);
     }
 }

@@ -6,7 +6,6 @@ use std::task::Waker;
 use lockspace_spec::Refusal;
 
 use super::{Acquired, Failure, HoldKey};
-use crate::clock::Tick;
 use crate::error::TimedOut;
 
 /// A request that has been queued, until its future has seen the answer. It fills a line of the cache:
@@ -18,6 +17,8 @@ pub(super) struct Waiter {
     pub(super) entry: u32,
     pub(super) previous: u32,
     pub(super) next: u32,
+    /// The place of the timer of its wait; none, if it has none.
+    pub(super) timer: u32,
     /// How many requests had queued in this shard when it did, itself included: its place in history.
     pub(super) ticket: u64,
     pub(super) state: WaiterState,
@@ -27,7 +28,7 @@ pub(super) struct Waiter {
 pub(super) enum WaiterState {
     /// In the queue. `lease` is the length that the hold is to have, in nanoseconds.
     /// `impatient`: only until the store has answered once.
-    Queued { wait_end: Tick, lease: Option<NonZeroU64>, impatient: bool },
+    Queued { lease: Option<NonZeroU64>, impatient: bool },
     /// Granted, and the future has not seen it. From here on it is a hold like any other.
     Granted(HoldKey),
     /// Refused, and the future has not seen it.

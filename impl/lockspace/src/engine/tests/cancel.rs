@@ -86,7 +86,7 @@ fn a_cancel_meets_the_wait_timeout() {
     });
 }
 
-/// Two threads, complete. The timer of one who has gone elapses late, when another stands in his slot
+/// Two threads, complete. The reaper is sent for one who then goes, and comes when another stands in his slot
 /// and has more time. Outcome: whether the first had been timed out.
 #[test]
 fn a_late_timer_does_not_strike_the_next_in_the_slot() {

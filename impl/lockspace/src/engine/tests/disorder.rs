@@ -3,13 +3,16 @@
 
 use std::num::NonZeroU64;
 use std::task::Waker;
+use std::time::Duration;
 
 use lockspace_spec::Refusal;
 
+use crate::clock::Tick;
+use crate::engine::common::Stage;
 use crate::engine::entries::NONE;
 use crate::engine::notes::Detail;
 use crate::engine::table::Table;
-use crate::engine::timers::Target;
+use crate::engine::timers::Timer;
 use crate::engine::wait_for::{Held, Spot, WaitFor};
 use crate::engine::waiter::WaiterState;
 use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
@@ -57,30 +60,72 @@ fn faults_of_table(spoil: impl FnOnce(&mut Table)) -> Vec<String> {
     faults(|engine| spoil(&mut table(engine)))
 }
 
+const UNTOLD: &str =
+    "the timers do not hang together: the reaper comes too late, or in vain, to shard 0";
 const QUEUE: &str = "the queue of \"a\" does not hang together";
 
 #[test]
 fn timer_that_is_missing_or_armed_for_nothing_is_named() {
-    let disarmed = faults(|engine| {
-        let mut timers = engine.common.timers.lock();
-        let (at, target) = timers.iter().next().expect("two are armed");
-        timers.disarm(at, target, &mut Effects::default());
+    let missing = "no timer is armed for Wait";
+    let stray = "a timer is armed for nothing: Wait";
+    // The lease is armed first, and so at the top.
+    let disarmed = faults_of_table(|table| table.timers.disarm(1, |_, _| {}));
+    assert_eq!(disarmed, [missing]);
+    let armed = faults_of_table(|table| table.waiters[0].timer = NONE);
+    assert_eq!(armed, [stray]);
+    let moved = faults_of_table(|table| table.waiters[0].timer = 7);
+    assert_eq!(moved, [missing, stray]);
+    let answered = faults_of_table(|table| {
+        table.timers.arm(table.timers.at(1), Timer::Wait(1), |_, _| {});
+        table.waiters[1].timer = 2;
+        table.waiters[1].state = WaiterState::Refused(Refusal::Busy);
     });
-    assert_eq!(disarmed, ["no timer is armed for"]);
-    let armed = faults(|engine| {
-        let at = engine.common.clock.after(HOUR);
-        engine.common.arm(at, Target::Grace, &mut Effects::default());
-    });
-    assert_eq!(armed, ["a timer is armed for nothing:"]);
+    assert_eq!(answered, [QUEUE, stray]);
 }
 
 #[test]
-fn timer_that_is_firing_is_not_missing() {
-    let firing = faults(|engine| {
-        let late = engine.common.clock.after(2 * HOUR);
-        engine.common.timers.lock().take_due(late).expect("both are due");
+fn timers_that_are_out_of_order_are_named() {
+    let misplaced =
+        faults_of_table(|table| table.timers.misplace(1, Tick::at(Duration::from_nanos(1))));
+    let order =
+        "the timers do not hang together: shard 0 has one that is due before the one above it";
+    assert_eq!(misplaced, [order]);
+}
+
+#[test]
+fn reaper_that_has_been_told_something_else_is_named() {
+    let told = |at: Tick| {
+        faults(|engine| engine.common.rounds.lock().tell(0, at, &mut Effects::default()))
+    };
+    assert_eq!(told(Tick::NEVER), [UNTOLD], "it would not come at all");
+    assert_eq!(told(Tick::at(Duration::from_nanos(1))), [UNTOLD]);
+    // The shard and the reaper agree, and both are wrong.
+    let earlier = faults_of_table(|table| {
+        table.timers.renew(0, Tick::at(Duration::from_nanos(1)), |_, _| {});
     });
-    assert_eq!(firing, [""; 0]);
+    assert_eq!(earlier, [UNTOLD]);
+}
+
+#[test]
+fn grace_that_nobody_has_set_or_that_is_over_is_named() {
+    let armed = faults(|engine| {
+        let at = engine.common.clock.after(HOUR);
+        engine.common.rounds.lock().tell_grace(at, &mut Effects::default());
+    });
+    assert_eq!(armed, ["a timer is armed for nothing: the end of a grace"]);
+    let draining = |spoil: fn(&Engine)| {
+        faults(|engine| {
+            engine.shutdown(Duration::from_secs(3600), &mut Effects::default());
+            spoil(engine);
+        })
+    };
+    assert_eq!(draining(|_| {}), [""; 0]);
+    let disarmed = draining(|engine| {
+        engine.common.rounds.lock().tell_grace(Tick::NEVER, &mut Effects::default());
+    });
+    assert_eq!(disarmed, ["no timer is armed for the end of the grace"]);
+    let over = draining(|engine| engine.common.set_stage(Stage::Revoked));
+    assert_eq!(over, ["a timer is armed for nothing: the end of a grace"]);
 }
 
 #[test]

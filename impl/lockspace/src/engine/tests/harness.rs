@@ -15,8 +15,8 @@ use std::thread;
 
 pub(super) use thread::JoinHandle;
 
-/// How many timers one call of `elapse` may act upon: more than any test arms.
-pub(super) const TIMERS: usize = 16;
+/// How many stops the reaper of a test makes before it sleeps: fewer than so many.
+pub(super) const STOPS: usize = 16;
 
 /// A race to be explored, and how thoroughly.
 #[derive(Clone, Copy, Debug)]

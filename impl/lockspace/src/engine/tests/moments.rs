@@ -6,20 +6,22 @@ use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use lockspace_spec::{FencingToken, Phase};
+use lockspace_spec::Phase;
 
 use crate::Loss;
 
 use crate::clock::{Tick, clamp};
 use crate::engine::common::{Common, Stage};
 use crate::engine::entries::KEEP;
-use crate::engine::timers::Target;
 use crate::engine::{
-    Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, Setup, TurnedAway, WaitKey,
+    Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, Setup, TIMERS_AT_ONCE, TurnedAway,
+    WaitKey,
 };
 use crate::runtime::Owner;
 
 use super::plain::{Count, setup};
+
+const HOUR: u64 = 3_600_000_000_000;
 
 fn engine() -> Engine {
     engine_of(1)
@@ -34,11 +36,31 @@ fn take(engine: &Engine) -> HoldKey {
 }
 
 fn queue(engine: &Engine, waker: &Waker) -> WaitKey {
-    let patience = Patience::Queue { waker, wait: None };
-    let ask = Ask { name: "a", patience, lease: None, label: None, owner: None };
-    match engine.door("a").acquire(&ask, &mut Effects::default()) {
+    let ask = Ask { patience: Patience::Queue { waker, wait: None }, ..ask(None) };
+    queued(engine.door("a").acquire(&ask, &mut Effects::default()))
+}
+
+fn queue_for(engine: &Engine, wait: Option<u64>) -> WaitKey {
+    queued(engine.door("a").acquire(&ask(wait), &mut Effects::default()))
+}
+
+fn queued(asked: Result<Acquired, TurnedAway>) -> WaitKey {
+    match asked {
         Ok(Acquired::Queued(key)) => key,
         other => unreachable!("the name is held: {other:?}"),
+    }
+}
+
+fn ask(wait: Option<u64>) -> Ask<'static> {
+    let patience = Patience::Queue { waker: Waker::noop(), wait };
+    Ask { name: "a", patience, lease: None, label: None, owner: None }
+}
+
+fn lease(engine: &Engine, name: &str, lasts: u64, effects: &mut Effects) -> HoldKey {
+    let ask = Ask { name, lease: NonZeroU64::new(lasts), ..ask(None) };
+    match engine.door(name).acquire(&ask, effects) {
+        Ok(Acquired::Granted(hold)) => hold,
+        other => unreachable!("the name is free: {other:?}"),
     }
 }
 
@@ -72,16 +94,16 @@ fn end_of_the_grace_is_brought_forward_and_never_moved_back() {
     let [sooner, then, later] = [1, 2, 3].map(|hours| clamp(Duration::from_secs(hours * 3600)));
     let [sooner, then, later] = [sooner, then, later].map(|ns| engine.common.clock.after(ns));
     let limit = |end| {
-        let Common { drain, timers, .. } = &engine.common;
-        drain.lock().limit(end, timers, &mut Effects::default());
-        let armed: Vec<(Tick, Target)> = timers.lock().iter().collect();
-        armed
+        let Common { drain, rounds, .. } = &engine.common;
+        drain.lock().limit(end, rounds, &mut Effects::default());
+        let grace_end = rounds.lock().grace_end();
+        grace_end
     };
     for (end, expected) in [(then, then), (then, then), (later, then), (sooner, sooner)] {
-        assert_eq!(limit(end), [(expected, Target::Grace)]);
+        assert_eq!(limit(end), expected);
     }
     engine.enter(Stage::Revoked, &mut Effects::default());
-    assert_eq!(limit(sooner), [], "it has ended");
+    assert_eq!(limit(sooner), Tick::NEVER, "it has ended");
     let _ = engine.release(hold, &mut Effects::default());
 }
 
@@ -152,44 +174,11 @@ fn reaper_that_dies_while_nothing_is_armed_needs_no_heir() {
 }
 
 #[test]
-fn reaper_that_sleeps_is_woken_for_an_earlier_timer_and_for_no_other() {
-    for (at, wakes) in [(0, 1), (1, 0), (2, 0)] {
-        let engine = engine();
-        let ends = [1, 2, 3].map(|seconds| engine.common.clock.after(seconds * 1_000_000_000));
-        let woken = Arc::new(Count::default());
-        let mut timers = engine.common.timers.lock();
-        let mut effects = Effects::default();
-        timers.arm(ends[1], Target::Grace, &mut effects);
-        assert!(effects.carry_out(), "nobody serves the timers yet");
-        assert!(timers.sleep_until(&Waker::from(Arc::clone(&woken))).is_some());
-
-        let mut effects = Effects::default();
-        let hold = HoldKey { token: FencingToken(1), entry: 0 };
-        timers.arm(ends[at], Target::Lease(hold), &mut effects);
-        assert!(!effects.carry_out(), "there is a reaper already");
-        assert_eq!(woken.0.load(Ordering::Relaxed), wakes);
-    }
-}
-
-#[test]
-fn reaper_acts_upon_so_many_timers_at_a_time_and_is_told_whether_there_may_be_more() {
-    let engine = engine();
-    let now = engine.common.clock.now();
-    for token in [1, 2] {
-        let hold = HoldKey { token: FencingToken(token), entry: 0 };
-        engine.common.arm(now, Target::Lease(hold), &mut Effects::default());
-    }
-    let elapse = |limit| engine.elapse(limit, &mut Effects::default());
-    assert_eq!([1, 1, 1].map(elapse), [true, true, false]);
-}
-
-#[test]
 fn reaper_that_sleeps_is_woken_when_the_lockspace_goes() {
     let engine = engine();
-    let at = engine.common.clock.after(1);
     let woken = Arc::new(Count::default());
     let mut effects = Effects::default();
-    engine.common.arm(at, Target::Grace, &mut effects);
+    let _hold = lease(&engine, "a", HOUR, &mut effects);
     assert!(engine.reaper_sleeps_until(&Waker::from(Arc::clone(&woken))).is_some());
     engine.dismiss_reaper(&mut effects);
     let _ = effects.carry_out();
@@ -236,39 +225,66 @@ fn thread_that_gives_up_while_it_waits_is_answered_that_it_timed_out() {
 fn wait_whose_timeout_has_ended_is_answered_and_no_other() {
     let engine = engine();
     let _hold = take(&engine);
-    let hour = 3_600_000_000_000;
-    let keys = [1, 3].map(|hours| {
-        let patience = Patience::Queue { waker: Waker::noop(), wait: Some(hours * hour) };
-        let ask = Ask { name: "a", patience, lease: None, label: None, owner: None };
-        match engine.door("a").acquire(&ask, &mut Effects::default()) {
-            Ok(Acquired::Queued(key)) => key,
-            other => unreachable!("the name is held: {other:?}"),
-        }
-    });
-    let late = engine.common.clock.after(2 * hour);
-    engine.elapse_until(late, 9, &mut Effects::default());
+    let keys = [1, 3].map(|hours| queue_for(&engine, Some(hours * HOUR)));
+    let late = engine.common.clock.after(2 * HOUR);
+    assert_eq!(engine.elapse_until(late, &mut Effects::default()), Some(1));
     let answers = keys.map(|key| engine.poll_wait(key, Waker::noop(), &mut Effects::default()));
     assert!(matches!(answers, [Poll::Ready(Acquired::TimedOut(_)), Poll::Pending]), "{answers:?}");
 }
 
 #[test]
-fn lease_timer_that_strikes_before_the_lease_ends_takes_nothing() {
+fn reaper_that_comes_before_the_lease_ends_takes_nothing() {
     let engine = engine();
-    let lease = NonZeroU64::new(3_600_000_000_000);
-    let ask = Ask {
-        name: "a",
-        patience: Patience::No { waker: Waker::noop() },
-        lease,
-        label: None,
-        owner: None,
-    };
     let mut effects = Effects::default();
-    let Ok(Acquired::Granted(hold)) = engine.door("a").acquire(&ask, &mut effects) else {
-        unreachable!("it is free")
-    };
+    let hold = lease(&engine, "a", HOUR, &mut effects);
     let now = engine.common.clock.now();
-    engine.shards[0].lock().lease_elapsed(&engine.common, &mut effects, hold, now);
+    assert_eq!(engine.shards[0].lock().elapse(&engine.common, &mut effects, now, 1), 0);
     assert!(engine.is_held(hold));
+}
+
+#[test]
+fn reaper_gives_the_lock_back_after_a_few_timers_and_comes_again() {
+    let engine = engine();
+    let names: Vec<String> = (0..TIMERS_AT_ONCE + 3).map(|n| n.to_string()).collect();
+    for name in &names {
+        let _hold = lease(&engine, name, HOUR, &mut Effects::default());
+    }
+    let late = engine.common.clock.after(2 * HOUR);
+    let stop = || engine.elapse_until(late, &mut Effects::default());
+    assert_eq!([(); 3].map(|()| stop()), [Some(TIMERS_AT_ONCE), Some(3), None]);
+    assert_eq!(engine.audit().held, 0);
+}
+
+#[test]
+fn reaper_that_comes_in_vain_is_told_when_to_come() {
+    let engine = engine();
+    let [first, _second] = [("a", HOUR), ("b", 3 * HOUR)]
+        .map(|(name, lasts)| lease(&engine, name, lasts, &mut Effects::default()));
+    let first_end = engine.shards[0].lock().timers.told();
+    let _ = engine.release(first, &mut Effects::default());
+    let told = || engine.common.rounds.lock().told_by(0);
+    assert_eq!(told(), first_end, "a timer that has gone is no reason to tell");
+
+    let late = engine.common.clock.after(2 * HOUR);
+    let stop = || engine.elapse_until(late, &mut Effects::default());
+    assert_eq!([stop(), stop()], [Some(0), None]);
+    assert!(told() > late && told() < Tick::NEVER);
+    assert_eq!(engine.audit().faults, []);
+}
+
+#[test]
+fn lease_that_is_handed_on_tells_the_reaper_of_nothing_that_ends() {
+    let engine = engine();
+    let hold = lease(&engine, "a", HOUR, &mut Effects::default());
+    let ask = Ask { lease: NonZeroU64::new(2 * HOUR), ..ask(None) };
+    let _key = queued(engine.door("a").acquire(&ask, &mut Effects::default()));
+    let woken = Arc::new(Count::default());
+    assert!(engine.reaper_sleeps_until(&Waker::from(Arc::clone(&woken))).is_some());
+    let mut effects = Effects::default();
+    assert_eq!(engine.release(hold, &mut effects), Released::Released);
+    let _ = effects.carry_out();
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0, "a timer was armed all along");
+    assert_eq!(engine.audit().faults, []);
 }
 
 #[test]
@@ -319,10 +335,10 @@ fn census_counts_names_waiters_and_timers() {
     let engine = engine();
     let _hold = take(&engine);
     let _keys = [0; 2].map(|_| queue(&engine, Waker::noop()));
-    for seconds in 1..=3 {
-        let at = engine.common.clock.after(seconds * 1_000_000_000);
-        engine.common.arm(at, Target::Grace, &mut Effects::default());
-    }
+    let _timed = [HOUR; 2].map(|wait| queue_for(&engine, Some(wait)));
+    let _leased = lease(&engine, "b", HOUR, &mut Effects::default());
     let census = engine.census();
-    assert_eq!((census.held, census.waiters, census.timers), (1, 2, 3));
+    assert_eq!((census.held, census.waiters, census.timers), (2, 4, 3));
+    engine.shutdown(Duration::from_secs(1), &mut Effects::default());
+    assert_eq!(engine.census().timers, 2, "the lease, and the grace");
 }

@@ -147,7 +147,7 @@ fn each_end_of_a_hold_is_counted_as_what_it_is() {
         .expect("it is held");
     assert!(engine.audit().is_clean(), "its timer has moved: {}", engine.audit());
     let late = engine.common.clock.after(HOUR);
-    act(&engine, |engine, effects| engine.elapse_until(late, 9, effects));
+    act(&engine, |engine, effects| engine.elapse_until(late, effects));
     assert_eq!(engine.audit().lost, 1);
     assert!(
         matches!(release(&engine, leased), Released::Lost(lost) if lost.why == Loss::LeaseElapsed)

@@ -5,6 +5,8 @@
 
 use lockspace_spec::Refusal;
 
+use crate::Loss;
+
 use super::harness::{Race, join};
 use super::world::Name::{A, B};
 use super::world::{FREELY, leased, waiting};
@@ -30,7 +32,7 @@ fn whoever_arms_the_first_timer_starts_the_reaper() {
 /// reaper ends, just as somebody waits with a timeout: he is answered all the same (L1).
 #[test]
 fn a_timer_armed_as_the_reaper_ends_is_served() {
-    let race = Race::complete(50_000).reaper_at(2);
+    let race = Race::complete(20_000).reaper_at(2);
     let outcomes = [(Err(Refusal::TimedOut), 1), (Err(Refusal::TimedOut), 2)];
     race.explore(&outcomes, |world| {
         let hold = world.take(A, FREELY);
@@ -57,14 +59,42 @@ fn a_timer_that_is_due_earlier_rouses_the_reaper() {
     });
 }
 
-/// Two threads, complete. A renewal replaces one timer by another; the reaper never sees none between
-/// them, so it stays, and no second one is started.
+/// Two threads, complete. A renewal moves the timer, which stays armed; the reaper never sees none, so it
+/// stays, and no second one is started.
 #[test]
 fn a_renewal_keeps_the_reaper() {
-    Race::complete(20).reaper_at(2).explore(&[1], |world| {
+    Race::complete(3).reaper_at(2).explore(&[1], |world| {
         let hold = world.take(A, leased(3));
         world.renew(&hold, 4).expect("the lease is long");
         world.finish(Ok(hold)).expect("the lease is long");
+        world.reapers_started()
+    });
+}
+
+/// Two threads, complete. The reaper comes for the end of a lease that has been renewed in the meantime: it finds
+/// nothing due, and does not come for the same end again. Outcome: what the renewal and the release say.
+#[test]
+fn a_reaper_that_comes_in_vain_does_not_come_again() {
+    Race::complete(20).reaper_at(2).explore(&[Ok(()), Err(Loss::LeaseElapsed)], |world| {
+        let hold = world.take(A, leased(1));
+        let renewed = world.renew(&hold, 3);
+        assert_eq!(world.release(hold), renewed, "S8");
+        renewed
+    });
+}
+
+/// Two threads, complete. Of two timers of a shard one is due: the reaper acts upon it, and stays for the other,
+/// as an audit sees. Outcome: how many were started.
+#[test]
+fn a_reaper_that_has_acted_stays_for_what_is_left() {
+    Race::complete(1_000).reaper_at(2).explore(&[1], |world| {
+        let long = world.take(B, leased(3));
+        let short = world.take(A, leased(1));
+        world.wait_until_ended(short.key);
+        let audit = world.audit();
+        assert!(audit.is_clean() && audit.reaper, "L2: {audit}");
+        world.finish(Ok(long)).expect("the lease is long");
+        assert_eq!(world.release(short), Err(Loss::LeaseElapsed));
         world.reapers_started()
     });
 }

@@ -1,0 +1,144 @@
+//! The timers of a shard's waits and leases: armed with what they limit, disarmed with it, and acted upon when
+//! they are due.
+//!
+//! All of it happens under the shard's lock, with the change that it belongs to: so at any moment the armed
+//! timers are exactly those of the bounded waits that are queued and of the holds with a lease (upholds S6), and
+//! a timer that is due is that of something which has not ended. It is acted upon in the critical section that
+//! finds it, so nothing can end in between (upholds S8).
+//!
+//! What this file must not do: wait, or ask what time it is.
+
+use std::time::Duration;
+
+use super::common::Common;
+use super::drain::Ended;
+use super::effects::Effects;
+use super::entries::NONE;
+use super::table::Table;
+use super::timers::{Timer, Timers};
+use super::waiter::WaiterState;
+use crate::clock::Tick;
+use crate::error::{Loss, TimedOut};
+
+impl Table {
+    /// Arms the timer of a wait or lease that has none.
+    #[inline]
+    pub(super) fn arm(&mut self, common: &Common, effects: &mut Effects, at: Tick, timer: Timer) {
+        let (timers, moved) = self.timers_and_owners();
+        timers.arm(at, timer, moved);
+        self.tell_if_needed(common, effects);
+    }
+
+    /// Disarms the timer of a wait or lease that has one.
+    #[inline]
+    pub(super) fn disarm(&mut self, common: &Common, effects: &mut Effects, timer: Timer) {
+        self.disarm_untold(timer);
+        self.tell_if_needed(common, effects);
+    }
+
+    /// As [`disarm`](Self::disarm), where the reaper is told at the end of the action: what comes in its place
+    /// may be another timer, and then there is nothing to tell.
+    #[inline]
+    pub(super) fn disarm_untold(&mut self, timer: Timer) {
+        let place = std::mem::replace(self.place_of(timer), NONE);
+        let (timers, moved) = self.timers_and_owners();
+        timers.disarm(place, moved);
+    }
+
+    /// Lets the lease of a hold end at another time. Its timer stays armed all along: the reaper must not
+    /// think that all is done.
+    pub(super) fn renew_lease(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        entry: u32,
+        end: Tick,
+    ) {
+        let place = self.entries[entry].timer;
+        let (timers, moved) = self.timers_and_owners();
+        timers.renew(place, end, moved);
+        self.tell_if_needed(common, effects);
+    }
+
+    /// Tells the reaper, if it would otherwise come too late, or sleep for nothing.
+    #[inline]
+    pub(super) fn tell_if_needed(&mut self, common: &Common, effects: &mut Effects) {
+        if self.timers.must_tell() {
+            self.tell(common, effects);
+        }
+    }
+
+    #[inline(never)]
+    fn tell(&mut self, common: &Common, effects: &mut Effects) {
+        let first = self.timers.tell();
+        common.rounds.lock().tell(self.index(common) as usize, first, effects);
+    }
+
+    /// Acts upon timers that are due, at most so many: the reaper has come. Each of them is an action of its
+    /// own, and heeds a shutdown. Answers how many there were.
+    pub(super) fn elapse(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        now: Tick,
+        most: usize,
+    ) -> usize {
+        let mut elapsed = 0;
+        while elapsed < most && self.elapse_first(common, effects, now) {
+            elapsed += 1;
+        }
+        if self.timers.is_told_too_early() {
+            self.tell(common, effects);
+        }
+        elapsed
+    }
+
+    fn elapse_first(&mut self, common: &Common, effects: &mut Effects, now: Tick) -> bool {
+        self.heed_shutdown(common, effects);
+        match self.timers.due(now) {
+            None => return false,
+            Some(Timer::Wait(slot)) => self.time_out(common, effects, slot),
+            Some(Timer::Lease(entry)) => self.lease_elapsed(common, effects, entry),
+        }
+        true
+    }
+
+    /// A wait timeout ends, that of the reaper's or a blocked thread's own. Whatever has been answered is not
+    /// queued, so it has none any more (upholds S8).
+    pub(super) fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+        let standing = self.standing(slot, common.clock.now());
+        let name = self.entries[self.waiters[slot as usize].entry].name.to_name();
+        let told = Box::new(TimedOut { name, wait_timeout: Duration::ZERO, standing });
+        self.unlink(common, effects, slot);
+        self.end_wait(common, slot);
+        self.answer(effects, slot, WaiterState::TimedOut(told));
+        self.counters.refused_timed_out += 1;
+        self.settle(common, effects, self.waiters[slot as usize].entry);
+    }
+
+    /// A lease ends, and the hold with it. One that was renewed has the timer of its new end, and one that was
+    /// released has none (upholds S8).
+    fn lease_elapsed(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
+        self.counters.lost_lease_elapsed += 1;
+        self.lose(common, effects, entry, Loss::LeaseElapsed, Ended::ByItself);
+    }
+
+    /// The timers, and what lets their owners know where they have moved to.
+    #[inline]
+    fn timers_and_owners(&mut self) -> (&mut Timers, impl FnMut(Timer, u32)) {
+        let Self { timers, waiters, entries, .. } = self;
+        let moved = |timer, place| match timer {
+            Timer::Wait(slot) => waiters[slot as usize].timer = place,
+            Timer::Lease(entry) => entries[entry].timer = place,
+        };
+        (timers, moved)
+    }
+
+    #[inline]
+    fn place_of(&mut self, timer: Timer) -> &mut u32 {
+        match timer {
+            Timer::Wait(slot) => &mut self.waiters[slot as usize].timer,
+            Timer::Lease(entry) => &mut self.entries[entry].timer,
+        }
+    }
+}
