@@ -96,8 +96,7 @@ fn end_of_the_grace_is_brought_forward_and_never_moved_back() {
     let limit = |end| {
         let Common { drain, rounds, .. } = &engine.common;
         drain.lock().limit(end, rounds, &mut Effects::default());
-        let grace_end = rounds.lock().grace_end();
-        grace_end
+        rounds.lock().grace_end()
     };
     for (end, expected) in [(then, then), (then, then), (later, then), (sooner, sooner)] {
         assert_eq!(limit(end), expected);
