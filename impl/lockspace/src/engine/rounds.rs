@@ -1,14 +1,14 @@
 //! What the reaper goes by: for each shard when it is needed there next.
 //!
-//! The *reaper* is the task or thread that sleeps until the first timer of a lockspace is due, and then goes
-//! its rounds: to each shard where something is due, which acts upon it. It exists only while a timer is armed
-//! (upholds S6). Who tells of the first timer starts it; who tells that the last has gone wakes it, so that it
-//! ends.
+//! The *reaper* is the task or thread that sleeps until the first timer of a lockspace is due, and then
+//! goes its rounds: to each shard where something is due, which acts upon it. It exists only while a
+//! timer is armed (upholds S6). Who tells of the first timer starts it; who tells that the last has gone
+//! wakes it, so that it ends.
 //!
-//! A shard tells of a timer that is due before all of which it has told, and when it has none any more; it says
-//! nothing of one that has gone while others are left, or is due later than it was. So what is noted of a shard
-//! may be too early, and then the reaper finds nothing due there, and is told better. It is never too late. A
-//! shard tells under its own lock, so what it has told last is what is noted here.
+//! A shard tells of a timer that is due before all of which it has told, and when it has none any more;
+//! it says nothing of one that has gone while others are left, or is due later than it was. So what is
+//! noted of a shard may be too early, and then the reaper finds nothing due there, and is told better. It
+//! is never too late. A shard tells under its own lock, so what it has told last is what is noted here.
 //!
 //! What this file must not do: know a timer. It knows times.
 
