@@ -1,10 +1,10 @@
 //! The engine's algorithm, step by step, and that it refines the protocol.
 //!
 //! The engine does each action under one shard's lock, and leaves for after the unlock what must not
-//! happen under it: waking, starting the reaper. A shutdown goes from shard to shard. The reaper is told where
-//! something may be due before it locks that shard, and acts there upon whatever is due by then. Between any two
-//! of these steps any other client, the reaper or an operator may come in between; this model explores all the
-//! ways in which they do.
+//! happen under it: waking, starting the reaper. A shutdown goes from shard to shard. The reaper is told
+//! where something may be due before it locks that shard, and acts there upon whatever is due by then.
+//! Between any two of these steps any other client, the reaper or an operator may come in between; this
+//! model explores all the ways in which they do.
 //!
 //! **Refinement.** `State::abstraction` says which state of the specification a state of the engine
 //! stands for. Every step of the engine is then one step of the specification, the one that
@@ -19,9 +19,9 @@
 //! **Progress.** Four invariants say that what is done after the unlock is done by somebody: whoever has
 //! been answered is woken or about to be; timers are served by a reaper that is there or about to be; a
 //! reaper that is to look again is awake or about to be; a shard that has not heard of a shutdown is
-//! about to. Two more, and a look at each of the reaper's stops, say that it comes in time: what a shard has told
-//! it is never too late, and that it has nothing exactly if that is so; it does not sleep past what it was told;
-//! and where it has come too early it is told better, or it would come again and again.
+//! about to. Two more, and a look at each of the reaper's stops, say that it comes in time: what a shard
+//! has told it is never too late, and that it has nothing exactly if that is so; it does not sleep past
+//! what it was told; and where it has come too early it is told better, or it would come again and again.
 //!
 //! The engine's functions are not called here (they are written for threads, not for a checker). What
 //! binds the two is [`STANDS_FOR`], of which a test sees that every function still exists, and the
@@ -130,8 +130,8 @@ impl Fault {
 pub struct Step {
     /// What is done.
     pub act: Act,
-    /// Whether a timer that is armed by it is due before all others that are armed. Most steps arm none, and none
-    /// arms two.
+    /// Whether a timer that is armed by it is due before all others that are armed. Most steps arm none,
+    /// and none arms two.
     pub soon: bool,
 }
 
@@ -161,8 +161,8 @@ pub enum Act {
     CarryOut(Actor),
     /// The reaper is told to look somewhere, because something may be due there.
     Stop(Stop),
-    /// The reaper acts upon the timer with this number, of those of the shard where it is, because it is due; or
-    /// upon the end of the grace.
+    /// The reaper acts upon the timer with this number, of those of the shard where it is, because it is
+    /// due; or upon the end of the grace.
     Elapse(usize),
     /// The reaper has done what it had to do there.
     ComeAway,

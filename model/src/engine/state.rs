@@ -2,10 +2,11 @@
 //! engine (see [`STANDS_FOR`](super::STANDS_FOR)) and does, in the same order, what that does under the
 //! shard's lock.
 //!
-//! Left out, because nothing is decided by it: memory (slabs, indices, the order of a heap), counters, labels,
-//! and when a timer is due. Any timer may elapse while it is armed; what is decided by times, that one is due
-//! before another, is a choice of the step that arms it (see [`Step`](super::Step)). A token is named after the client that it was granted to. That is exact: the
-//! engine compares tokens only for equality, and a client has one guard or future at a time.
+//! Left out, because nothing is decided by it: memory (slabs, indices, the order of a heap), counters,
+//! labels, and when a timer is due. Any timer may elapse while it is armed; what is decided by times,
+//! that one is due before another, is a choice of the step that arms it (see [`Step`](super::Step)). A
+//! token is named after the client that it was granted to. That is exact: the engine compares tokens only
+//! for equality, and a client has one guard or future at a time.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -180,7 +181,8 @@ pub struct State {
     /// Where the reaper is: it has been told to look there, and has not yet come away.
     pub(super) stop: Option<Stop>,
     pub(super) mark: Mark,
-    /// Whether a timer that the present step arms is due before all that are armed. Of no meaning between steps.
+    /// Whether a timer that the present step arms is due before all that are armed. Of no meaning between
+    /// steps.
     pub(super) soon: bool,
     /// Whether a reaper exists, and whether it really sleeps.
     pub(super) reaper_runs: bool,
@@ -312,7 +314,8 @@ impl State {
         self.answer(client, Answer::Refused(Refusal::TimedOut), Actor::Reaper);
     }
 
-    /// The reaper finds nothing due in a shard, or has acted upon as much as it may at a time, and comes away.
+    /// The reaper finds nothing due in a shard, or has acted upon as much as it may at a time, and comes
+    /// away.
     pub(super) fn come_away(&mut self, shard: Shard) {
         self.heed_shutdown(shard, Actor::Reaper);
         if self.told[shard] == Told::TooEarly && self.fault != Some(Fault::StaleTimeIsLeft) {
@@ -494,8 +497,8 @@ impl State {
         }
     }
 
-    /// The reaper has been told of a timer. Whether it is due before what a sleeper sleeps for is for the step
-    /// to say.
+    /// The reaper has been told of a timer. Whether it is due before what a sleeper sleeps for is for the
+    /// step to say.
     fn serve(&mut self, actor: Actor) {
         if self.mark == Mark::Absent {
             self.mark = Mark::Awake;

@@ -1,10 +1,10 @@
-//! The timers of a shard's waits and leases: armed with what they limit, disarmed with it, and acted upon when
-//! they are due.
+//! The timers of a shard's waits and leases: armed with what they limit, disarmed with it, and acted upon
+//! when they are due.
 //!
 //! All of it happens under the shard's lock, with the change that it belongs to: so at any moment the armed
-//! timers are exactly those of the bounded waits that are queued and of the holds with a lease (upholds S6), and
-//! a timer that is due is that of something which has not ended. It is acted upon in the critical section that
-//! finds it, so nothing can end in between (upholds S8).
+//! timers are exactly those of the bounded waits that are queued and of the holds with a lease (upholds S6),
+//! and a timer that is due is that of something which has not ended. It is acted upon in the critical
+//! section that finds it, so nothing can end in between (upholds S8).
 //!
 //! What this file must not do: wait, or ask what time it is.
 
@@ -36,8 +36,8 @@ impl Table {
         self.tell_if_needed(common, effects);
     }
 
-    /// As [`disarm`](Self::disarm), where the reaper is told at the end of the action: what comes in its place
-    /// may be another timer, and then there is nothing to tell.
+    /// As [`disarm`](Self::disarm), where the reaper is told at the end of the action: what comes in its
+    /// place may be another timer, and then there is nothing to tell.
     #[inline]
     pub(super) fn disarm_untold(&mut self, timer: Timer) {
         let place = std::mem::replace(self.place_of(timer), NONE);
@@ -103,8 +103,8 @@ impl Table {
         true
     }
 
-    /// A wait timeout ends, that of the reaper's or a blocked thread's own. Whatever has been answered is not
-    /// queued, so it has none any more (upholds S8).
+    /// A wait timeout ends: one that the reaper serves, or a blocked thread's own. Only a queued request has
+    /// one, so nothing that has been answered is answered again (upholds S8).
     pub(super) fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
         let standing = self.standing(slot, common.clock.now());
         let name = self.entries[self.waiters[slot as usize].entry].name.to_name();
@@ -116,8 +116,8 @@ impl Table {
         self.settle(common, effects, self.waiters[slot as usize].entry);
     }
 
-    /// A lease ends, and the hold with it. One that was renewed has the timer of its new end, and one that was
-    /// released has none (upholds S8).
+    /// A lease ends, and the hold with it. One that was renewed has the timer of its new end, and one that
+    /// was released has none (upholds S8).
     fn lease_elapsed(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
         self.counters.lost_lease_elapsed += 1;
         self.lose(common, effects, entry, Loss::LeaseElapsed, Ended::ByItself);

@@ -132,8 +132,8 @@ pub enum Fault {
     TimerMissing(String),
     /// A timer is armed for nothing (S6).
     TimerStray(String),
-    /// The timers of a shard are not in order, or the reaper goes by something else than the first of them (S6,
-    /// L1, L2).
+    /// The timers of a shard are not in order, or the reaper has been told something else of the first of
+    /// them (S6, L1, L2).
     TimersBroken(String),
     /// A queue's links or its length disagree (S3, S7).
     QueueBroken(LockName),

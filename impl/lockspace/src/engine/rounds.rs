@@ -1,14 +1,14 @@
 //! What the reaper goes by: for each shard when it is needed there next.
 //!
-//! The *reaper* is the task or thread that sleeps until the first timer of a lockspace is due, and then goes
-//! its rounds: to each shard where something is due, which acts upon it. It exists only while a timer is armed
-//! (upholds S6). Who tells of the first timer starts it; who tells that the last has gone wakes it, so that it
-//! ends.
+//! The *reaper* is the task or thread that sleeps until the first timer of a lockspace is due, and then
+//! goes its rounds: to each shard where something is due, which acts upon it. It exists only while a
+//! timer is armed (upholds S6). Who tells of the first timer starts it; who tells that the last has gone
+//! wakes it, so that it ends.
 //!
-//! A shard tells of a timer that is due before all of which it has told, and when it has none any more; it says
-//! nothing of one that has gone while others are left, or is due later than it was. So what is noted of a shard
-//! may be too early, and then the reaper finds nothing due there, and is told better. It is never too late. A
-//! shard tells under its own lock, so what it has told last is what is noted here.
+//! A shard tells of a timer that is due before all of which it has told, and when it has none any more;
+//! it says nothing of one that has gone while others are left, or is due later than it was. So what is
+//! noted of a shard may be too early, and then the reaper finds nothing due there, and is told better. It
+//! is never too late. A shard tells under its own lock, so what it has told last is what is noted here.
 //!
 //! What this file must not do: know a timer. It knows times.
 
@@ -150,113 +150,5 @@ impl Rounds {
     /// When the grace ends.
     pub(super) fn grace_end(&self) -> Tick {
         self.due[self.grace()]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::{Wake, Waker};
-    use std::time::Duration;
-
-    use super::{Effects, Rounds, Stop, Tick};
-
-    fn tick(at: u64) -> Tick {
-        Tick::at(Duration::from_nanos(at))
-    }
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Tells, and answers whether a reaper must be started.
-    fn tell(rounds: &mut Rounds, shard: usize, first: Tick) -> bool {
-        let mut effects = Effects::default();
-        rounds.tell(shard, first, &mut effects);
-        effects.carry_out()
-    }
-
-    #[test]
-    fn the_first_timer_starts_a_reaper_and_the_last_one_ends_it() {
-        let woken = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        let mut rounds = Rounds::new(2);
-        assert!(tell(&mut rounds, 1, tick(5)), "nobody serves the timers yet");
-        assert!(!tell(&mut rounds, 0, tick(3)), "somebody was started");
-        assert_eq!(rounds.sleep_until(&waker), Some(tick(3)));
-
-        tell(&mut rounds, 0, Tick::NEVER);
-        assert_eq!(woken.0.load(Ordering::Relaxed), 0, "another timer is left");
-        tell(&mut rounds, 1, Tick::NEVER);
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
-        assert_eq!(rounds.sleep_until(&waker), None);
-        assert!(!rounds.has_reaper());
-        assert!(!tell(&mut rounds, 1, Tick::NEVER), "nothing is armed");
-        assert!(tell(&mut rounds, 1, tick(9)));
-    }
-
-    #[test]
-    fn a_reaper_that_sleeps_is_woken_for_what_is_earlier_and_for_nothing_else() {
-        for (at, wakes) in [(1, 1), (2, 0), (3, 0)] {
-            let woken = Arc::new(Count::default());
-            let mut rounds = Rounds::new(2);
-            assert!(tell(&mut rounds, 0, tick(2)));
-            assert!(rounds.sleep_until(&Waker::from(Arc::clone(&woken))).is_some());
-            tell(&mut rounds, 1, tick(at));
-            assert_eq!(woken.0.load(Ordering::Relaxed), wakes);
-            tell(&mut rounds, 1, tick(0));
-            assert_eq!(woken.0.load(Ordering::Relaxed), 1, "one who is awake is not woken again");
-        }
-    }
-
-    #[test]
-    fn a_reaper_that_is_up_is_not_woken() {
-        let woken = Arc::new(Count::default());
-        let mut rounds = Rounds::new(2);
-        assert!(tell(&mut rounds, 0, tick(2)));
-        assert!(rounds.sleep_until(&Waker::from(Arc::clone(&woken))).is_some());
-        let mut effects = Effects::default();
-        assert_eq!(rounds.due(tick(1), &mut effects), None);
-        tell(&mut rounds, 1, tick(0));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
-        assert_eq!(Arc::strong_count(&woken), 2, "its waker is dropped in the open");
-        let _ = effects.carry_out();
-        assert_eq!(Arc::strong_count(&woken), 1);
-    }
-
-    #[test]
-    fn each_shard_and_the_grace_has_its_turn() {
-        let mut rounds = Rounds::new(3);
-        for shard in [0, 2] {
-            tell(&mut rounds, shard, tick(1));
-        }
-        rounds.tell_grace(tick(1), &mut Effects::default());
-        tell(&mut rounds, 1, tick(7));
-        let mut stop = || rounds.due(tick(1), &mut Effects::default());
-        let round = [Some(Stop::Shard(0)), Some(Stop::Shard(2)), Some(Stop::Grace)];
-        assert_eq!([stop(), stop(), stop()], round);
-        assert_eq!([stop(), stop(), stop()], round);
-        for shard in [0, 2] {
-            tell(&mut rounds, shard, Tick::NEVER);
-        }
-        rounds.tell_grace(Tick::NEVER, &mut Effects::default());
-        assert_eq!(rounds.due(tick(6), &mut Effects::default()), None);
-        assert_eq!(rounds.due(tick(7), &mut Effects::default()), Some(Stop::Shard(1)));
-    }
-
-    #[test]
-    fn a_reaper_that_died_is_replaced_only_while_it_is_needed() {
-        let mut rounds = Rounds::new(1);
-        assert!(tell(&mut rounds, 0, tick(1)));
-        assert!(rounds.reaper_died(), "a timer is armed, so another reaper must serve it");
-        tell(&mut rounds, 0, Tick::NEVER);
-        assert!(!rounds.reaper_died());
-        assert!(!rounds.has_reaper());
     }
 }

@@ -13,9 +13,9 @@
 //! 3. The queue of an entry is a doubly linked list of exactly its `Queued` waiters (upholds S3, S7).
 //! 4. A waiter's slot belongs to the future that asked, from its queueing until the future has seen the
 //!    answer or is dropped. Only the future frees it, so a [`WaitKey`] never dangles.
-//! 5. The armed timers are exactly those of queued waiters with a bounded wait and of entries with a lease, each
-//!    of which knows the place of its own; and the reaper has been told of a time at which none is due before
-//!    it, `NEVER` exactly if there is none (upholds S6, L1, L2).
+//! 5. The armed timers are exactly those of queued waiters with a bounded wait and of entries with a lease,
+//!    each of which knows the place of its own; and the reaper has been told of a time before which none is
+//!    due, `NEVER` exactly if there is none (upholds S6, L1, L2).
 //! 6. A hold that was lost is in `lost` until its guard, or its unseen grant, is gone.
 
 use std::collections::BTreeMap;

@@ -5,8 +5,9 @@
 //! heap need not be searched. When a timer moves, its owner is told. Timers of one length are armed in the
 //! order in which they are due, and each of them stays where it was put.
 //!
-//! What this file must not do: know whose a timer is, tell anybody when it is due, or act upon it. Telling and
-//! acting are for [`elapse`](super::elapse), and who waits for the time to come for [`rounds`](super::rounds).
+//! What this file must not do: know whose a timer is, tell anybody when it is due, or act upon it.
+//! Telling and acting are for [`elapse`](super::elapse), and who waits for the time to come for
+//! [`rounds`](super::rounds).
 
 use super::entries::KEEP;
 use crate::clock::Tick;
@@ -34,8 +35,8 @@ const BELOW: usize = 4;
 #[derive(Debug)]
 pub(super) struct Timers {
     heap: Vec<Armed>,
-    /// When the first is due as far as the reaper has been told; `NEVER` exactly while there is none. The first
-    /// may be due later than that, and never earlier (upholds L1, L2).
+    /// When the first is due as far as the reaper has been told; `NEVER` exactly while there is none. The
+    /// first may be due later than that, and never earlier (upholds L1, L2).
     told: Tick,
 }
 

@@ -59,6 +59,8 @@ mod noted;
 mod plain;
 mod reaper;
 mod resource;
+#[cfg(not(lockspace_loom))]
+mod rounds;
 mod shutdown;
 mod time;
 mod waiter;

@@ -71,8 +71,9 @@ fn a_renewal_keeps_the_reaper() {
     });
 }
 
-/// Two threads, complete. The reaper comes for the end of a lease that has been renewed in the meantime: it finds
-/// nothing due, and does not come for the same end again. Outcome: what the renewal and the release say.
+/// Two threads, complete. The reaper comes for the end of a lease that has been renewed in the meantime:
+/// it finds nothing due, and does not come for the same end again. Outcome: what the renewal and the
+/// release say.
 #[test]
 fn a_reaper_that_comes_in_vain_does_not_come_again() {
     Race::complete(20).reaper_at(2).explore(&[Ok(()), Err(Loss::LeaseElapsed)], |world| {
@@ -83,8 +84,8 @@ fn a_reaper_that_comes_in_vain_does_not_come_again() {
     });
 }
 
-/// Two threads, complete. Of two timers of a shard one is due: the reaper acts upon it, and stays for the other,
-/// as an audit sees. Outcome: how many were started.
+/// Two threads, complete. Of two timers of a shard one is due: the reaper acts upon it, and stays for the
+/// other, as an audit sees. Outcome: how many were started.
 #[test]
 fn a_reaper_that_has_acted_stays_for_what_is_left() {
     Race::complete(1_000).reaper_at(2).explore(&[1], |world| {

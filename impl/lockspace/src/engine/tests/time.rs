@@ -125,8 +125,8 @@ fn a_renewal_meets_the_end_of_the_lease() {
     });
 }
 
-/// Three threads, complete. Whenever one looks, nothing is out of place: a timer is armed until it has struck.
-/// Outcome: how many timers were seen armed, and what the renewal says.
+/// Three threads, complete. Whenever one looks, nothing is out of place: a timer is armed until it has
+/// struck. Outcome: how many timers were seen armed, and what the renewal says.
 #[test]
 fn an_audit_finds_everything_in_place_at_any_moment() {
     let outcomes = [(0, Err(Loss::LeaseElapsed)), (1, Err(Loss::LeaseElapsed)), (1, Ok(()))];
