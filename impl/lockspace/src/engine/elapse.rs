@@ -72,14 +72,18 @@ impl Table {
         common.rounds.lock().tell(self.index(common) as usize, first, effects);
     }
 
-    /// The reaper has come: acts upon the first timer, if it is due. Upon no more than that, since whoever
-    /// wants a name here waits meanwhile; for what else is due it comes again.
+    /// The reaper has come: acts upon the first timer, if it is due. Upon no more than that, since
+    /// whoever wants a name here waits meanwhile; for what else is due it comes again. If it has come too
+    /// early it may be needed elsewhere first: so all timers are acted upon in the order in which they
+    /// are due.
     pub(super) fn elapse(&mut self, common: &Common, effects: &mut Effects, now: Tick) {
         self.heed_shutdown(common, effects);
-        match self.timers.due(now) {
-            None => {}
-            Some(Timer::Wait(slot)) => self.time_out(common, effects, slot),
-            Some(Timer::Lease(entry)) => self.lease_elapsed(common, effects, entry),
+        if !self.timers.is_told_too_early() {
+            match self.timers.due(now) {
+                None => {}
+                Some(Timer::Wait(slot)) => self.time_out(common, effects, slot),
+                Some(Timer::Lease(entry)) => self.lease_elapsed(common, effects, entry),
+            }
         }
         if self.timers.is_told_too_early() {
             self.tell(common, effects);

@@ -225,8 +225,8 @@ impl Engine {
 
 /// Time.
 impl Engine {
-    /// The reaper makes one stop of its round, and acts upon what is due there. Answers whether there was one:
-    /// if not, it is needed nowhere now.
+    /// The reaper makes one stop of its round, and acts upon what is due there. Answers whether there was
+    /// one: if not, it is needed nowhere now.
     pub(crate) fn elapse(&self, effects: &mut Effects) -> bool {
         self.elapse_until(self.common.clock.now(), effects)
     }

@@ -267,6 +267,17 @@ fn reaper_that_comes_in_vain_is_told_when_to_come() {
 }
 
 #[test]
+fn reaper_that_comes_too_early_for_what_is_due_now_is_sent_again_in_its_turn() {
+    let engine = engine();
+    let [first, second] = [("a", HOUR), ("b", 2 * HOUR)]
+        .map(|(name, lasts)| lease(&engine, name, lasts, &mut Effects::default()));
+    let _ = engine.release(first, &mut Effects::default());
+    let late = engine.common.clock.after(3 * HOUR);
+    let stop = || (engine.elapse_until(late, &mut Effects::default()), engine.is_held(second));
+    assert_eq!([stop(), stop(), stop()], [(true, true), (true, false), (false, false)]);
+}
+
+#[test]
 fn lease_that_is_handed_on_tells_the_reaper_of_nothing_that_ends() {
     let engine = engine();
     let hold = lease(&engine, "a", HOUR, &mut Effects::default());
