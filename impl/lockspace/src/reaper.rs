@@ -12,8 +12,8 @@ use crate::runtime::{self, Next, Sleeper};
 use crate::space::Shared;
 use crate::sync::Weak;
 
-/// How many timers are acted upon before others may run.
-const TIMERS_PER_ROUND: usize = 64;
+/// How many stops are made, at each of which a timer is acted upon, before others may run.
+const STOPS_PER_ROUND: usize = 64;
 
 pub(crate) struct Reaper {
     space: Weak<Shared>,
@@ -42,13 +42,8 @@ impl Sleeper for Reaper {
             self.ended = true;
             return Next::End;
         };
-        let mut left = TIMERS_PER_ROUND;
-        while let Some(elapsed) = space.act(Engine::elapse) {
-            // A stop in vain is a stop as well.
-            left = left.saturating_sub(elapsed.max(1));
-            if left == 0 {
-                return Next::Yield;
-            }
+        if (0..STOPS_PER_ROUND).all(|_| space.act(Engine::elapse)) {
+            return Next::Yield;
         }
         match space.engine().reaper_sleeps_until(waker) {
             Some(until) => Next::Sleep(until),

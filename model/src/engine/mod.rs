@@ -46,7 +46,7 @@ pub const STANDS_FOR: [(&str, &str, &str); 30] = [
     ("State::cancel", "engine/table.rs", "cancel"),
     ("State::release", "engine/table.rs", "release"),
     ("Act::Renew", "engine/table.rs", "renew"),
-    ("State::elapse_first", "engine/elapse.rs", "elapse_first"),
+    ("State::elapse_first", "engine/elapse.rs", "elapse"),
     ("State::elapse_first, a lease", "engine/elapse.rs", "lease_elapsed"),
     ("State::time_out", "engine/elapse.rs", "time_out"),
     ("State::come_away", "engine/elapse.rs", "elapse"),
@@ -246,7 +246,8 @@ impl Engine {
 
     fn reaper_acts(&self, state: &State, acts: &mut Vec<Act>) {
         match state.stop {
-            // It may act upon several timers before it comes away and carries out what they left to do.
+            // The engine acts upon one timer before it comes away and carries out what that left to do. Here
+            // there may be several, or none: what is true then is true of it.
             Some(Stop::Shard(shard)) => {
                 acts.extend((0..state.armed[shard].len()).map(Act::Elapse));
                 acts.push(Act::ComeAway);

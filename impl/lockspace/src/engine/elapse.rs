@@ -74,33 +74,22 @@ impl Table {
         common.rounds.lock().tell(self.index(common) as usize, first, effects);
     }
 
-    /// Acts upon timers that are due, at most so many: the reaper has come. Each of them is an action of its
-    /// own, and heeds a shutdown. Answers how many there were.
-    pub(super) fn elapse(
-        &mut self,
-        common: &Common,
-        effects: &mut Effects,
-        now: Tick,
-        most: usize,
-    ) -> usize {
-        let mut elapsed = 0;
-        while elapsed < most && self.elapse_first(common, effects, now) {
-            elapsed += 1;
+    /// The reaper has come: acts upon the first timer, if it is due. Upon no more than that, since
+    /// whoever wants a name here waits meanwhile; for what else is due it comes again. If it has come too
+    /// early it may be needed elsewhere first: so all timers are acted upon in the order in which they
+    /// are due.
+    pub(super) fn elapse(&mut self, common: &Common, effects: &mut Effects, now: Tick) {
+        self.heed_shutdown(common, effects);
+        if !self.timers.is_told_too_early() {
+            match self.timers.due(now) {
+                None => {}
+                Some(Timer::Wait(slot)) => self.time_out(common, effects, slot),
+                Some(Timer::Lease(entry)) => self.lease_elapsed(common, effects, entry),
+            }
         }
         if self.timers.is_told_too_early() {
             self.tell(common, effects);
         }
-        elapsed
-    }
-
-    fn elapse_first(&mut self, common: &Common, effects: &mut Effects, now: Tick) -> bool {
-        self.heed_shutdown(common, effects);
-        match self.timers.due(now) {
-            None => return false,
-            Some(Timer::Wait(slot)) => self.time_out(common, effects, slot),
-            Some(Timer::Lease(entry)) => self.lease_elapsed(common, effects, entry),
-        }
-        true
     }
 
     /// A wait timeout ends: one that the reaper serves, or a blocked thread's own. Only a queued request has

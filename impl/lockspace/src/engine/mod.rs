@@ -56,10 +56,6 @@ use common::{Common, Stage};
 use rounds::Stop;
 use table::Table;
 
-/// How many timers are acted upon before the lock of their shard is given back: whoever wants a name there
-/// waits for so many at most.
-const TIMERS_AT_ONCE: usize = 16;
-
 /// Which hold: a token, and where its entry is. The token alone decides; an entry's place may have been
 /// given to another name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,28 +232,28 @@ impl Engine {
 
 /// Time.
 impl Engine {
-    /// The reaper makes one stop of its round, and acts upon timers that are due there. Answers how many, or
-    /// that it is needed nowhere.
-    pub(crate) fn elapse(&self, effects: &mut Effects) -> Option<usize> {
+    /// The reaper makes one stop of its round, and acts upon what is due there. Answers whether there was
+    /// one: if not, it is needed nowhere now.
+    pub(crate) fn elapse(&self, effects: &mut Effects) -> bool {
         self.elapse_until(self.common.clock.now(), effects)
     }
 
-    fn elapse_until(&self, now: Tick, effects: &mut Effects) -> Option<usize> {
-        // Asked before the shard is locked, since shards are locked first. What is due there is for the shard
-        // to say: by then it may be nothing, or something else.
-        let stop = self.common.rounds.lock().due(now, effects)?;
+    fn elapse_until(&self, now: Tick, effects: &mut Effects) -> bool {
+        // Asked before the shard is locked, since shards are locked first. What is due there is for the
+        // shard to say: by then it may be nothing, or something else.
+        let stop = self.common.rounds.lock().due(now, effects);
         match stop {
-            Stop::Shard(shard) => {
-                let mut shard = self.shards[shard].lock();
-                Some(shard.elapse(&self.common, effects, now, TIMERS_AT_ONCE))
+            None => return false,
+            Some(Stop::Shard(shard)) => {
+                self.shards[shard].lock().elapse(&self.common, effects, now);
             }
             // It never moves back, so it is due or, if the lockspace has closed, over.
-            Stop::Grace => {
+            Some(Stop::Grace) => {
                 self.enter(Stage::Revoked, effects);
                 self.tell_all_shards(effects);
-                Some(1)
             }
         }
+        true
     }
 
     /// How long the reaper may sleep; `None`: it must end. See [`rounds::Rounds::sleep_until`].

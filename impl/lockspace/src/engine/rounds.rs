@@ -45,15 +45,13 @@ pub(crate) struct Rounds {
     due: Box<[Tick]>,
     /// How many of them are not `NEVER`.
     needed: usize,
-    /// Where the round goes on, so that each has its turn.
-    next: usize,
     reaper: Reaper,
 }
 
 impl Rounds {
     pub(super) fn new(shards: usize) -> Self {
         let due = std::iter::repeat_n(Tick::NEVER, shards + 1).collect();
-        Self { due, needed: 0, next: 0, reaper: Reaper::Absent }
+        Self { due, needed: 0, reaper: Reaper::Absent }
     }
 
     /// The first timer of a shard is due then; never, if it has none.
@@ -78,18 +76,14 @@ impl Rounds {
         self.tell(self.grace(), end, effects);
     }
 
-    /// The reaper is awake, and asks where something may be due.
+    /// The reaper is awake, and asks where something may be due: it goes where that is longest ago.
     pub(super) fn due(&mut self, now: Tick, effects: &mut Effects) -> Option<Stop> {
         if let Some(waker) = self.awake() {
             effects.retire(Some(waker));
         }
-        let (before, from) = self.due.split_at(self.next);
-        let is_due = |due: &Tick| *due <= now;
-        let later = from.iter().position(is_due).map(|place| place + before.len());
-        let stop = later.or_else(|| before.iter().position(is_due))?;
-        let is_grace = stop == self.grace();
-        self.next = if is_grace { 0 } else { stop + 1 };
-        Some(if is_grace { Stop::Grace } else { Stop::Shard(stop) })
+        let first = self.due.iter().min().filter(|first| **first <= now)?;
+        let stop = self.due.iter().position(|due| due == first)?;
+        Some(if stop == self.grace() { Stop::Grace } else { Stop::Shard(stop) })
     }
 
     /// The reaper asks how long it may sleep. `None` means that it must end: it is counted out from

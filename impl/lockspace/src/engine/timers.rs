@@ -21,8 +21,9 @@ pub(super) enum Timer {
     Lease(u32),
 }
 
-/// A timer, and when it is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A timer, and when it is due. Of two that are due at the same moment a wait comes first: whoever waits for
+/// no longer than another one may hold waits in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Armed {
     at: Tick,
     timer: Timer,
@@ -160,14 +161,14 @@ impl Timers {
     /// Whether the timer at this place is due before the one above it.
     #[inline(always)]
     fn is_early(&self, place: usize) -> bool {
-        place > 0 && self.heap[place].at < self.heap[above(place)].at
+        place > 0 && self.heap[place] < self.heap[above(place)]
     }
 
     fn rise(&mut self, mut place: usize, mut moved: impl FnMut(Timer, u32)) {
         let rising = self.heap[place];
         while place > 0 {
             let upper = self.heap[above(place)];
-            if upper.at <= rising.at {
+            if upper <= rising {
                 break;
             }
             self.put(place, upper, &mut moved);
@@ -179,7 +180,7 @@ impl Timers {
     fn sink(&mut self, mut place: usize, mut moved: impl FnMut(Timer, u32)) {
         let sinking = self.heap[place];
         while let Some((first, lower)) = self.first_below(place) {
-            if sinking.at <= lower.at {
+            if sinking <= lower {
                 break;
             }
             self.put(place, lower, &mut moved);
@@ -194,7 +195,7 @@ impl Timers {
         let begin = place * BELOW + 1;
         let end = self.heap.len().min(begin + BELOW);
         let below = self.heap.get(begin..end)?;
-        let first = below.iter().enumerate().min_by_key(|(_, armed)| armed.at)?;
+        let first = below.iter().enumerate().min_by_key(|(_, armed)| **armed)?;
         Some((begin + first.0, *first.1))
     }
 
@@ -322,7 +323,8 @@ mod tests {
                     }
                     Move::Elapse(now) => {
                         while let Some(due) = owned.timers.due(tick(now)) {
-                            prop_assert_eq!(owned.due[&due], owned.timers.first());
+                            let first = owned.due.iter().map(|(timer, at)| (*at, *timer)).min();
+                            prop_assert_eq!(first, Some((owned.due[&due], due)));
                             prop_assert!(owned.due[&due] <= tick(now));
                             owned.disarm(due);
                         }
