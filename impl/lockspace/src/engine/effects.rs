@@ -17,6 +17,9 @@ pub(crate) struct Effects {
     start_reaper: bool,
 }
 
+/// Where there is more than one waker, there is room for so many.
+const FEW: usize = 4;
+
 /// What is to be done with the wakers of an action. Few have any, and hardly one has two.
 #[derive(Default)]
 enum Wakers {
@@ -77,7 +80,11 @@ impl Effects {
     fn add_to(&mut self, earlier: Wakers) {
         let mut all = match earlier {
             Wakers::None => Vec::new(),
-            Wakers::One(one) => vec![one],
+            Wakers::One(one) => {
+                let mut all = Vec::with_capacity(FEW);
+                all.push(one);
+                all
+            }
             Wakers::More(more) => more,
         };
         if let Wakers::One(latest) = take(&mut self.wakers) {
