@@ -267,6 +267,11 @@ impl IndexMut<u32> for Entries {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::{Entries, KEEP, NEAR, spread};
 
     fn insert(entries: &mut Entries, name: &str) -> u32 {
@@ -291,6 +296,39 @@ mod tests {
                 assert_eq!(entries.find(name, 7), (at != gone).then_some(places[at]));
             }
             assert_eq!(insert(&mut entries, &names[gone]), places[gone], "it is free again");
+        }
+    }
+
+    proptest! {
+        /// Among ten names some lie beside the lock and some do not, and five hashes are two names' each.
+        #[test]
+        fn entries_are_where_they_were_put_until_they_are_removed(
+            moves in vec(0..10_u64, 0..200),
+        ) {
+            let mut entries = Entries::new();
+            let mut there = BTreeMap::new();
+            for name in moves {
+                match there.remove(&name) {
+                    Some(place) => entries.remove(place),
+                    None => {
+                        let place = entries.insert(&name.to_string(), name / 2);
+                        entries[place].token = name + 1;
+                        there.insert(name, place);
+                    }
+                }
+                for name in 0..10 {
+                    let place = there.get(&name).copied();
+                    prop_assert_eq!(entries.find(&name.to_string(), name / 2), place);
+                    let is_there = |name| there.contains_key(&name);
+                    let has_hash = is_there(name) || is_there(name ^ 1);
+                    prop_assert_eq!(entries.has_hash(name / 2), has_hash);
+                }
+                let all: BTreeMap<u64, u32> =
+                    entries.iter().map(|(place, entry)| (entry.token - 1, place)).collect();
+                prop_assert_eq!(&all, &there);
+                prop_assert_eq!(entries.len(), there.len());
+                prop_assert_eq!(entries.disagreements().count(), 0);
+            }
         }
     }
 
