@@ -396,7 +396,7 @@ impl Table {
     /// Invariant 5: each timer stands where its owner says, they are in order, and the reaper has been told.
     fn check_timers(&self, index: usize, rounds: &Rounds, audit: &mut Audit) {
         let armed: BTreeSet<(u32, Timer)> =
-            (0..).zip(self.timers.iter().map(|(_, timer)| timer)).collect();
+            self.timers.iter().map(|(place, _, timer)| (place, timer)).collect();
         let needed = self.needed_timers();
         let told = |(place, timer): &(u32, Timer)| format!("{timer:?} at {place} in shard {index}");
         let missing = needed.difference(&armed).map(told);
@@ -404,7 +404,7 @@ impl Table {
         let stray = armed.difference(&needed).map(told);
         audit.faults.extend(stray.map(Fault::TimerStray));
         if !self.timers.are_in_order() {
-            let what = format!("shard {index} has one that is due before the one above it");
+            let what = format!("those of shard {index} are out of order");
             audit.faults.push(Fault::TimersBroken(what));
         }
         if self.timers.must_tell() || self.timers.told() != rounds.told_by(index) {

@@ -18,6 +18,7 @@ mod entries;
 mod inspect;
 mod notes;
 mod rounds;
+mod run;
 mod standing;
 mod stats;
 mod table;

@@ -1,15 +1,16 @@
 //! The armed timers of one shard, the first of them at hand.
 //!
-//! They are a heap in which no timer is due before the one above it, so the first is at its top. Whoever has
-//! a timer, a waiter or an entry, knows its place in the heap: so it is disarmed where it stands, and the
-//! heap need not be searched. When a timer moves, its owner is told. Timers of one length are armed in the
-//! order in which they are due, and each of them stays where it was put.
+//! Timers of waits that are armed in the order in which they are due, as those of one length are, stand in
+//! a [run](super::run), and so do those of leases. All others are a heap in which no timer is due before the
+//! one above it. Whoever has a timer, a waiter or an entry, knows its place: so it is disarmed where it
+//! stands, and nothing need be searched. When a timer moves, its owner is told.
 //!
 //! What this file must not do: know whose a timer is, tell anybody when it is due, or act upon it.
 //! Telling and acting are for [`elapse`](super::elapse), and who waits for the time to come for
 //! [`rounds`](super::rounds).
 
-use super::entries::KEEP;
+use super::entries::{KEEP, NONE};
+use super::run::{NUMBERS, Run};
 use crate::clock::Tick;
 
 /// What a timer ends, and so whose it is.
@@ -24,17 +25,24 @@ pub(super) enum Timer {
 /// A timer, and when it is due. Of two that are due at the same moment a wait comes first: whoever waits for
 /// no longer than another one may hold waits in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Armed {
-    at: Tick,
-    timer: Timer,
+pub(super) struct Armed {
+    pub(super) at: Tick,
+    pub(super) timer: Timer,
 }
 
 /// How many timers stand right below one. They fill a line of the cache.
 const BELOW: usize = 4;
 
+/// A place in a run has this bit, the next one if the run is that of leases, and the number there. All other
+/// places are in the heap.
+const IN_A_RUN: u32 = 1 << 31;
+const OF_LEASES: u32 = 1 << 30;
+
 /// The armed timers of a shard.
 #[derive(Debug)]
 pub(super) struct Timers {
+    waits: Run,
+    leases: Run,
     heap: Vec<Armed>,
     /// When the first is due as far as the reaper has been told; `NEVER` exactly while there is none. The
     /// first may be due later than that, and never earlier (upholds L1, L2).
@@ -43,61 +51,69 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) const fn new() -> Self {
-        Self { heap: Vec::new(), told: Tick::NEVER }
+        Self { waits: Run::new(), leases: Run::new(), heap: Vec::new(), told: Tick::NEVER }
     }
 
     /// Arms a timer that is not armed. `moved` is told where it stands, and where others stand now.
     #[inline(always)]
     pub(super) fn arm(&mut self, at: Tick, timer: Timer, mut moved: impl FnMut(Timer, u32)) {
         debug_assert!(at < Tick::NEVER, "what never ends needs no timer");
-        let last = self.heap.len();
-        self.heap.push(Armed { at, timer });
-        if self.is_early(last) {
-            self.rise(last, moved);
+        let armed = Armed { at, timer };
+        let (run, of) = self.run_of(timer);
+        if run.takes(armed) {
+            moved(timer, IN_A_RUN | of | run.push(armed));
         } else {
-            moved(timer, last as u32);
+            self.heap.push(armed);
+            self.rise(self.heap.len() - 1, moved);
         }
     }
 
     /// Disarms the timer at this place.
     #[inline(always)]
-    pub(super) fn disarm(&mut self, place: u32, moved: impl FnMut(Timer, u32)) {
-        let place = place as usize;
-        debug_assert!(place < self.heap.len(), "what is disarmed has been armed");
-        if let Some(last) = self.heap.pop() {
-            if place < self.heap.len() {
-                self.heap[place] = last;
-                self.settle(place, moved);
+    pub(super) fn disarm(&mut self, place: u32, mut moved: impl FnMut(Timer, u32)) {
+        match place & (IN_A_RUN | OF_LEASES) {
+            IN_A_RUN => {
+                self.waits.remove(place % NUMBERS, |timer, number| moved(timer, IN_A_RUN | number));
             }
-        }
-        let room = self.heap.capacity();
-        if room > KEEP && self.heap.len() < room / 3 {
-            self.give_memory_back();
+            0 => self.take_out(place as usize, moved),
+            of => self.leases.remove(place % NUMBERS, |timer, number| moved(timer, of | number)),
         }
     }
 
     /// Lets the timer at this place be due at another time.
-    pub(super) fn renew(&mut self, place: u32, at: Tick, moved: impl FnMut(Timer, u32)) {
-        debug_assert!(at < Tick::NEVER, "what never ends needs no timer");
-        let place = place as usize;
-        self.heap[place].at = at;
-        self.settle(place, moved);
+    pub(super) fn renew(&mut self, place: u32, at: Tick, mut moved: impl FnMut(Timer, u32)) {
+        let armed = self.get(place).expect("what is renewed has been armed");
+        self.disarm(place, &mut moved);
+        self.arm(at, armed.timer, moved);
     }
 
     /// When the timer at this place is due; never, if there is no such place.
     pub(super) fn at(&self, place: u32) -> Tick {
-        self.heap.get(place as usize).map_or(Tick::NEVER, |armed| armed.at)
+        self.get(place).map_or(Tick::NEVER, |armed| armed.at)
+    }
+
+    fn get(&self, place: u32) -> Option<Armed> {
+        match place & (IN_A_RUN | OF_LEASES) {
+            _ if place == NONE => None,
+            IN_A_RUN => self.waits.get(place % NUMBERS),
+            0 => self.heap.get(place as usize).copied(),
+            _ => self.leases.get(place % NUMBERS),
+        }
     }
 
     /// The first timer, if it is due.
     pub(super) fn due(&self, now: Tick) -> Option<Timer> {
-        self.heap.first().filter(|first| first.at <= now).map(|first| first.timer)
+        let firsts = [self.waits.first(), self.leases.first(), self.heap.first().copied()];
+        let first = firsts.into_iter().flatten().min()?;
+        (first.at <= now).then_some(first.timer)
     }
 
     /// When the first timer is due; never, if there is none.
     #[inline]
     pub(super) fn first(&self) -> Tick {
-        self.at(0)
+        let at = |armed: Option<Armed>| armed.map_or(Tick::NEVER, |armed| armed.at);
+        let of_runs = at(self.waits.first()).min(at(self.leases.first()));
+        if self.heap.is_empty() { of_runs } else { of_runs.min(self.heap[0].at) }
     }
 
     /// Whether the reaper thinks of the first timer as later than it is, or of a timer that there is not.
@@ -125,30 +141,65 @@ impl Timers {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.heap.len()
+        self.waits.len() + self.leases.len() + self.heap.len()
     }
 
-    /// Every armed timer and when it is due, in the order of their places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Tick, Timer)> {
-        self.heap.iter().map(|armed| (armed.at, armed.timer))
+    /// Every armed timer with its place, and when it is due.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Tick, Timer)> {
+        let waits = self.waits.iter().map(|(number, armed)| (IN_A_RUN | number, armed));
+        let of_leases = IN_A_RUN | OF_LEASES;
+        let leases = self.leases.iter().map(move |(number, armed)| (of_leases | number, armed));
+        let heap = (0..).zip(self.heap.iter().copied());
+        waits.chain(leases).chain(heap).map(|(place, armed)| (place, armed.at, armed.timer))
     }
 
-    /// Whether no timer is due before the one above it.
+    /// Whether those in a run are due in the order of their places, and none in the heap before the one
+    /// above it.
     pub(super) fn are_in_order(&self) -> bool {
-        !(1..self.heap.len()).any(|place| self.is_early(place))
+        let in_order = |run: &Run| run.iter().is_sorted_by_key(|(_, armed)| armed);
+        let heap_is = !(1..self.heap.len()).any(|place| self.is_early(place));
+        in_order(&self.waits) && in_order(&self.leases) && heap_is
     }
 }
 
 #[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
 impl Timers {
     /// Has the timer at this place due at another time, and leaves it there: for the audit to find.
-    pub(super) fn misplace(&mut self, place: usize, at: Tick) {
-        self.heap[place].at = at;
+    pub(super) fn misplace(&mut self, place: u32, at: Tick) {
+        match place & (IN_A_RUN | OF_LEASES) {
+            IN_A_RUN => self.waits.misplace(place % NUMBERS, at),
+            0 => self.heap[place as usize].at = at,
+            _ => self.leases.misplace(place % NUMBERS, at),
+        }
     }
 }
 
 /// The moves.
 impl Timers {
+    /// The run of timers of this kind, and the bit of its places.
+    #[inline(always)]
+    fn run_of(&mut self, timer: Timer) -> (&mut Run, u32) {
+        match timer {
+            Timer::Wait(_) => (&mut self.waits, 0),
+            Timer::Lease(_) => (&mut self.leases, OF_LEASES),
+        }
+    }
+
+    /// Takes the timer at this place out of the heap.
+    fn take_out(&mut self, place: usize, moved: impl FnMut(Timer, u32)) {
+        debug_assert!(place < self.heap.len(), "what is disarmed has been armed");
+        if let Some(last) = self.heap.pop() {
+            if place < self.heap.len() {
+                self.heap[place] = last;
+                self.settle(place, moved);
+            }
+        }
+        let room = self.heap.capacity();
+        if room > KEEP && self.heap.len() < room / 3 {
+            self.give_memory_back();
+        }
+    }
+
     /// Brings the timer at this place to where it belongs, wherever that is.
     fn settle(&mut self, place: usize, moved: impl FnMut(Timer, u32)) {
         if self.is_early(place) {
@@ -228,7 +279,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::{Armed, BELOW, KEEP, Tick, Timer, Timers};
+    use super::{Armed, BELOW, IN_A_RUN, KEEP, NONE, NUMBERS, OF_LEASES, Tick, Timer, Timers};
 
     fn tick(at: u64) -> Tick {
         Tick::at(Duration::from_nanos(at))
@@ -268,17 +319,20 @@ mod tests {
 
         fn check(&self) {
             let armed: BTreeMap<Timer, Tick> =
-                self.timers.iter().map(|(at, timer)| (timer, at)).collect();
+                self.timers.iter().map(|(_, at, timer)| (timer, at)).collect();
             assert_eq!(armed, self.due);
             assert_eq!(self.timers.len(), self.due.len(), "none is there twice");
             let there: BTreeMap<Timer, u32> =
-                self.timers.iter().zip(0..).map(|((_, timer), place)| (timer, place)).collect();
+                self.timers.iter().map(|(place, _, timer)| (timer, place)).collect();
             assert_eq!(there, self.places, "each owner knows where its timer is");
             assert!(self.timers.are_in_order());
             assert_eq!(
                 self.timers.first(),
                 self.due.values().min().copied().unwrap_or(Tick::NEVER)
             );
+            for (timer, place) in &self.places {
+                assert_eq!(self.timers.at(*place), self.due[timer]);
+            }
             let (taken, room) = (self.timers.heap.len(), self.timers.heap.capacity());
             assert!(room <= KEEP || room <= 3 * taken + 2, "{room} places for {taken} timers");
         }
@@ -341,21 +395,37 @@ mod tests {
         let mut owned = Owned::new();
         for n in 0..1_000 {
             owned.arm(Timer::Wait(n), n.into());
-            assert_eq!(owned.places[&Timer::Wait(n)], n);
+            owned.arm(Timer::Lease(n), u64::from(n) + 30);
         }
+        let places = owned.places.clone();
+        for n in 0..500 {
+            owned.disarm(Timer::Wait(n));
+            owned.renew(Timer::Lease(n), u64::from(n) + 1_030);
+        }
+        for (timer, place) in &owned.places {
+            assert!(places[timer] == *place || *timer < Timer::Lease(500), "{timer:?} has moved");
+        }
+        assert_eq!(owned.timers.heap.len(), 0);
         owned.check();
+    }
+
+    /// Those that are armed from now on stand in the heap.
+    fn after_one_that_is_due_late() -> Owned {
+        let mut owned = Owned::new();
+        owned.arm(Timer::Lease(u32::MAX), 1_000_000);
+        owned
     }
 
     #[test]
     fn memory_goes_back_as_timers_go_and_a_little_is_kept() {
-        let mut owned = Owned::new();
+        let mut owned = after_one_that_is_due_late();
         (0..1_000).for_each(|n| owned.arm(Timer::Lease(n), u64::from(n * 7 % 1_000)));
         let mut given_back = 0;
         for n in 0..1_000 {
             let before = owned.timers.heap.capacity();
             owned.disarm(Timer::Lease(n));
             let gives = owned.timers.heap.capacity() < before;
-            assert_eq!(gives, before > KEEP && owned.timers.len() < before / 3);
+            assert_eq!(gives, before > KEEP && owned.timers.heap.len() < before / 3);
             given_back += usize::from(gives);
             owned.check();
         }
@@ -365,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_few_timers_more_or_less_move_no_memory() {
-        let mut owned = Owned::new();
+        let mut owned = after_one_that_is_due_late();
         (0..100 * KEEP as u32).for_each(|n| owned.arm(Timer::Lease(n), n.into()));
         let mut n = 0;
         let mut room = owned.timers.heap.capacity();
@@ -375,10 +445,17 @@ mod tests {
         }
         room = owned.timers.heap.capacity();
         for _ in 0..1_000 {
-            (0..20).for_each(|more| owned.arm(Timer::Wait(more), 1));
-            (0..20).for_each(|more| owned.disarm(Timer::Wait(more)));
+            (0..20).for_each(|more| owned.arm(Timer::Lease(10_000 + more), 1));
+            (0..20).for_each(|more| owned.disarm(Timer::Lease(10_000 + more)));
             assert_eq!(owned.timers.heap.capacity(), room);
         }
+    }
+
+    #[test]
+    fn what_has_no_timer_has_none_whatever_the_numbers_are() {
+        let owned = after_one_that_is_due_late();
+        assert_eq!(owned.timers.at(NONE), Tick::NEVER);
+        assert_eq!((IN_A_RUN | OF_LEASES | (NUMBERS - 1)).max(NUMBERS), 0xDFFF_FFFF);
     }
 
     #[test]
@@ -401,6 +478,22 @@ mod tests {
         assert!(owned.timers.must_tell(), "none is left");
         assert_eq!((owned.timers.tell(), owned.timers.told()), (Tick::NEVER, Tick::NEVER));
         assert!(!owned.timers.must_tell());
+    }
+
+    #[test]
+    fn timers_that_are_out_of_order_are_found_wherever_they_stand() {
+        for of_heap in [false, true] {
+            for timer in [Timer::Wait, Timer::Lease] {
+                let mut owned = Owned::new();
+                if of_heap {
+                    owned.arm(timer(9), 1_000);
+                }
+                (0..2).for_each(|n| owned.arm(timer(n), 5 + u64::from(n)));
+                assert!(owned.timers.are_in_order());
+                owned.timers.misplace(owned.places[&timer(0)], tick(7));
+                assert!(!owned.timers.are_in_order(), "of the heap: {of_heap}");
+            }
+        }
     }
 
     #[test]

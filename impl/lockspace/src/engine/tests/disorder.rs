@@ -60,6 +60,12 @@ fn faults_of_table(spoil: impl FnOnce(&mut Table)) -> Vec<String> {
     faults(|engine| spoil(&mut table(engine)))
 }
 
+/// Arms a timer for the waiter that has none.
+fn arm_another(table: &mut Table) {
+    let at = Tick::at(2 * Duration::from_nanos(HOUR));
+    table.timers.arm(at, Timer::Wait(1), |_, place| table.waiters[1].timer = place);
+}
+
 const UNTOLD: &str =
     "the timers do not hang together: the reaper comes too late, or in vain, to shard 0";
 const QUEUE: &str = "the queue of \"a\" does not hang together";
@@ -68,16 +74,14 @@ const QUEUE: &str = "the queue of \"a\" does not hang together";
 fn timer_that_is_missing_or_armed_for_nothing_is_named() {
     let missing = "no timer is armed for Wait";
     let stray = "a timer is armed for nothing: Wait";
-    // The lease is armed first, and so at the top.
-    let disarmed = faults_of_table(|table| table.timers.disarm(1, |_, _| {}));
+    let disarmed = faults_of_table(|table| table.timers.disarm(table.waiters[0].timer, |_, _| {}));
     assert_eq!(disarmed, [missing]);
     let armed = faults_of_table(|table| table.waiters[0].timer = NONE);
     assert_eq!(armed, [stray]);
     let moved = faults_of_table(|table| table.waiters[0].timer = 7);
     assert_eq!(moved, [missing, stray]);
     let answered = faults_of_table(|table| {
-        table.timers.arm(table.timers.at(1), Timer::Wait(1), |_, _| {});
-        table.waiters[1].timer = 2;
+        arm_another(table);
         table.waiters[1].state = WaiterState::Refused(Refusal::Busy);
     });
     assert_eq!(answered, [QUEUE, stray]);
@@ -85,10 +89,11 @@ fn timer_that_is_missing_or_armed_for_nothing_is_named() {
 
 #[test]
 fn timers_that_are_out_of_order_are_named() {
-    let misplaced =
-        faults_of_table(|table| table.timers.misplace(1, Tick::at(Duration::from_nanos(1))));
-    let order =
-        "the timers do not hang together: shard 0 has one that is due before the one above it";
+    let misplaced = faults_of_table(|table| {
+        arm_another(table);
+        table.timers.misplace(table.waiters[0].timer, Tick::at(3 * Duration::from_nanos(HOUR)));
+    });
+    let order = "the timers do not hang together: those of shard 0 are out of order";
     assert_eq!(misplaced, [order]);
 }
 
@@ -101,7 +106,8 @@ fn reaper_that_has_been_told_something_else_is_named() {
     assert_eq!(told(Tick::at(Duration::from_nanos(1))), [UNTOLD]);
     // The shard and the reaper agree, and both are wrong.
     let earlier = faults_of_table(|table| {
-        table.timers.renew(0, Tick::at(Duration::from_nanos(1)), |_, _| {});
+        let (place, soon) = (table.waiters[0].timer, Tick::at(Duration::from_nanos(1)));
+        table.timers.renew(place, soon, |_, place| table.waiters[0].timer = place);
     });
     assert_eq!(earlier, [UNTOLD]);
 }

@@ -1,0 +1,198 @@
+//! Timers that were armed in the order in which they are due, as those of one length are: a run, to whose
+//! end each of them is added and from whose beginning they go.
+//!
+//! A timer stays where it was put, under a number that grows: nobody is told of moves, and nothing is
+//! sorted or searched. One that is disarmed in the middle leaves a gap. Gaps at either end go at once, and
+//! when they are more than a third of the places all of them go, and those behind them move up.
+//!
+//! What this file must not do: take a timer that is due before the last one.
+
+use std::collections::VecDeque;
+
+use super::entries::KEEP;
+use super::timers::{Armed, Timer};
+#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+use crate::clock::Tick;
+
+/// Numbers begin anew after so many, of which never half are in use at the same time.
+pub(super) const NUMBERS: u32 = 1 << 29;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Run {
+    /// `None` is a gap; neither the first nor the last one is.
+    places: VecDeque<Option<Armed>>,
+    /// The number of the first place.
+    begin: u32,
+    gaps: usize,
+}
+
+impl Run {
+    pub(super) const fn new() -> Self {
+        Self { places: VecDeque::new(), begin: 0, gaps: 0 }
+    }
+
+    /// Whether a timer may stand at the end.
+    #[inline]
+    pub(super) fn takes(&self, armed: Armed) -> bool {
+        self.places.back().is_none_or(|last| *last <= Some(armed))
+    }
+
+    /// Adds a timer at the end, if the run [takes](Self::takes) it. Answers its number.
+    #[inline]
+    pub(super) fn push(&mut self, armed: Armed) -> u32 {
+        debug_assert!(self.takes(armed), "a run is in order");
+        let number = self.number(self.places.len());
+        self.places.push_back(Some(armed));
+        number
+    }
+
+    /// Takes out the timer with this number. `moved` is told of those that have other numbers now.
+    #[inline(always)]
+    pub(super) fn remove(&mut self, number: u32, moved: impl FnMut(Timer, u32)) {
+        let place = self.place(number);
+        debug_assert!(self.get(number).is_some(), "what is disarmed has been armed");
+        if place == 0 {
+            self.places.pop_front();
+            self.begin = self.number(1);
+        } else {
+            self.places[place] = None;
+            self.gaps += 1;
+        }
+        if self.gaps > 0 {
+            self.trim();
+        }
+        let (taken, room) = (self.places.len(), self.places.capacity());
+        if room > KEEP && (3 * self.gaps > taken || 2 * taken < room) {
+            self.move_up(moved);
+        }
+    }
+
+    /// No gap stays at either end.
+    fn trim(&mut self) {
+        while let Some(None) = self.places.front() {
+            self.places.pop_front();
+            self.begin = self.number(1);
+            self.gaps -= 1;
+        }
+        while let Some(None) = self.places.back() {
+            self.places.pop_back();
+            self.gaps -= 1;
+        }
+    }
+
+    /// The timer with this number, if there is one.
+    pub(super) fn get(&self, number: u32) -> Option<Armed> {
+        self.places.get(self.place(number)).copied().flatten()
+    }
+
+    /// The timer that is due first.
+    #[inline]
+    pub(super) fn first(&self) -> Option<Armed> {
+        self.places.front().copied().flatten()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.gaps
+    }
+
+    /// Every timer with its number, from the first one on.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Armed)> {
+        let timer = |(place, armed): (usize, &Option<Armed>)| Some((self.number(place), (*armed)?));
+        self.places.iter().enumerate().filter_map(timer)
+    }
+
+    /// All gaps go, and memory of which less than half is used, but for a quarter more than is used. So few
+    /// timers that come and go move nothing, and a timer takes at most 48 bytes, whatever has gone.
+    #[cold]
+    fn move_up(&mut self, mut moved: impl FnMut(Timer, u32)) {
+        if self.gaps > 0 {
+            self.places.retain(Option::is_some);
+            self.gaps = 0;
+            self.iter().for_each(|(number, armed)| moved(armed.timer, number));
+        }
+        let taken = self.places.len();
+        if 2 * taken < self.places.capacity() {
+            self.places.shrink_to(KEEP.max(taken + taken / 4));
+        }
+    }
+
+    #[inline]
+    fn number(&self, place: usize) -> u32 {
+        (self.begin + place as u32) % NUMBERS
+    }
+
+    #[inline]
+    fn place(&self, number: u32) -> usize {
+        (number.wrapping_sub(self.begin) % NUMBERS) as usize
+    }
+}
+
+#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+impl Run {
+    /// Has a timer due at another time, and leaves it there: for the audit to find.
+    pub(super) fn misplace(&mut self, number: u32, at: Tick) {
+        let place = self.place(number);
+        self.places[place].iter_mut().for_each(|armed| armed.at = at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Armed, KEEP, NUMBERS, Run, Timer};
+    use crate::clock::Tick;
+
+    fn armed(at: u64) -> Armed {
+        let at = Tick::at(std::time::Duration::from_nanos(at));
+        Armed { at, timer: Timer::Wait(0) }
+    }
+
+    fn nobody_moves(_: Timer, _: u32) {
+        panic!("nobody moves");
+    }
+
+    #[test]
+    fn numbers_begin_anew() {
+        let mut run = Run::new();
+        run.begin = NUMBERS - 2;
+        let numbers: Vec<u32> = (0..4).map(|at| run.push(armed(at))).collect();
+        assert_eq!(numbers, [NUMBERS - 2, NUMBERS - 1, 0, 1]);
+        for (number, at) in numbers.into_iter().zip(0..) {
+            assert_eq!((run.get(number), run.first()), (Some(armed(at)), Some(armed(at))));
+            run.remove(number, nobody_moves);
+            assert_eq!(run.get(number), None);
+        }
+        assert_eq!((run.len(), run.begin), (0, 2));
+    }
+
+    #[test]
+    fn a_run_is_in_order() {
+        let mut run = Run::new();
+        assert!(run.takes(armed(5)));
+        let number = run.push(armed(5));
+        assert!(!run.takes(armed(4)) && run.takes(armed(5)) && run.takes(armed(6)));
+        run.remove(number, nobody_moves);
+        assert!(run.takes(armed(4)), "it is empty");
+    }
+
+    #[test]
+    fn an_armed_timer_takes_three_places_at_most_whatever_has_gone() {
+        type Order = fn(u32) -> u32;
+        let orders: [Order; 3] = [|n| n, |n| 9_999 - n, |n| n * 7_919 % 10_000];
+        for order in orders {
+            let mut run = Run::new();
+            let mut numbers: Vec<u32> = (0..10_000).map(|at| run.push(armed(at))).collect();
+            for gone in (0..10_000).map(order) {
+                let at = |armed: Armed| armed.at.moment().as_nanos() as usize;
+                let mut moved = Vec::new();
+                run.remove(numbers[gone as usize], |_, number| moved.push(number));
+                if !moved.is_empty() {
+                    run.iter().for_each(|(number, armed)| numbers[at(armed)] = number);
+                    assert_eq!(moved.len(), run.len(), "each is told once");
+                }
+                let room = run.places.capacity();
+                assert!(room <= KEEP || room <= 3 * run.len() + 2, "{room} for {}", run.len());
+            }
+        }
+    }
+}
