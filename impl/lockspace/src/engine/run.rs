@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use super::entries::KEEP;
 use super::timers::{Armed, Timer};
-#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+#[cfg(test)]
 use crate::clock::Tick;
 
 /// Numbers begin anew after so many, of which never half are in use at the same time.
@@ -128,7 +128,7 @@ impl Run {
     }
 }
 
-#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+#[cfg(test)]
 impl Run {
     /// Has a timer due at another time, and leaves it there: for the audit to find.
     pub(super) fn misplace(&mut self, number: u32, at: Tick) {

@@ -162,7 +162,7 @@ impl Timers {
     }
 }
 
-#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+#[cfg(test)]
 impl Timers {
     /// Has the timer at this place due at another time, and leaves it there: for the audit to find.
     pub(super) fn misplace(&mut self, place: u32, at: Tick) {
