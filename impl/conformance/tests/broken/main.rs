@@ -137,6 +137,17 @@ fn a_store_that_does_not_answer_at_once_to_whoever_opens_it_is_not_refuted() {
     assert_eq!(report.verdict(case), Some(&Verdict::Proved));
 }
 
+#[test]
+fn a_store_that_answers_late_to_whoever_acquires_is_not_refuted() {
+    struct Late;
+    impl Has for Late {
+        const FLAW: Flaw = Flaw::AnswersLate;
+    }
+    let case = "an_acquire_that_is_dropped_at_any_moment_leaves_nothing";
+    let report = run_some::<Place<Late>>(|other| other == case);
+    assert_eq!(report.verdict(case), Some(&Verdict::Proved));
+}
+
 /// What only processes of their own can show.
 macro_rules! flaws_of_files {
     ($($test:ident: $habit:ident by $by:ident;)+) => {$(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(crate) enum Flaw {
     Nothing,
     /// No flaw, but it takes patience: every other connection answers nothing for longer than a call lasts.
     IsBusy,
+    /// No flaw either: every other connection answers its second call too late.
+    AnswersLate,
     SwapIsNotAtomic,
     VersionsRestartWithTheRow,
     VersionIsDrawnBeforeTheRowIsLocked,
@@ -58,6 +61,7 @@ struct Server {
 pub(crate) struct Shelf {
     flaw: Flaw,
     is_slow: bool,
+    calls: AtomicUsize,
     server: Arc<Mutex<Server>>,
     changed: Arc<Notify>,
     /// Calls of one connection that can be under way at once.
@@ -99,7 +103,8 @@ impl Shelf {
 
     /// The network, and a place that a call needs. A call that is dropped gives it back; nearly always.
     async fn travel(&self) {
-        if self.is_slow {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.is_slow && (self.flaw == Flaw::IsBusy || call == 1) {
             sleep(Duration::from_secs(1)).await;
         }
         let place = self.places.acquire().await.unwrap();
@@ -312,7 +317,9 @@ impl<F: Has> Harness for Place<F> {
         server.connections += 1;
         Shelf {
             flaw: F::FLAW,
-            is_slow: F::FLAW == Flaw::IsBusy && server.connections.is_multiple_of(2),
+            is_slow: matches!(F::FLAW, Flaw::IsBusy | Flaw::AnswersLate)
+                && server.connections.is_multiple_of(2),
+            calls: AtomicUsize::new(0),
             server: Arc::clone(&self.server),
             changed: Arc::clone(&self.changed),
             places: Semaphore::new(16),

@@ -1,7 +1,7 @@
 //! One user, and whatever may happen to its calls.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockspace::store::Key;
 use lockspace::{FencingToken, LockSpace};
@@ -115,28 +115,42 @@ pub(crate) async fn an_acquire_that_is_dropped_at_any_moment_leaves_nothing(
     for (held, calls) in [(false, 1), (true, 6)] {
         for when in [Lost::Request, Lost::Reply] {
             for number in 1..=calls {
-                let (space, line) = behind_a_line(&place, Some(Fault::Holds(number, when))).await;
-                let guard = if held { Some(hold(&other).await) } else { None };
-                let dropped = async {
-                    select! {
-                        biased;
-                        () = line.until_hit() => {}
-                        held = space.acquire(NAME) => drop(held.expect("it is granted")),
-                    }
-                };
-                timeout(LIMIT, dropped).await.expect("it gets on");
-                assert!(line.is_hit(), "there was no call {number}, and nothing was dropped");
-                line.go_on();
-                drop(guard);
-                let (first, second) = (token(&other).await, token(&space).await);
-                assert!(first < second, "{second} was granted after {first}");
-                let ended = timeout(LIMIT, space.shutdown(Duration::ZERO)).await;
-                ended.expect("a shutdown without grace ends");
+                // Where the answer does not come in time, nobody waits for it any more, and nothing stands
+                // still: on a busy machine that says nothing of the store, so it is done again.
+                let limit = Instant::now() + LIMIT;
+                while !is_dropped_at(&place, &other, held, Fault::Holds(number, when)).await {
+                    let no_call = "there was no call, and nothing was dropped";
+                    assert!(Instant::now() < limit, "{no_call}: {number}, {when:?}");
+                }
             }
         }
     }
     nothing_is_left(&place, &[&other]).await;
     Ok(())
+}
+
+/// An acquire is dropped where this call stands still, and the next ones find nothing of it. Answers whether
+/// it did.
+async fn is_dropped_at(place: &Place, other: &LockSpace, held: bool, fault: Fault) -> bool {
+    let (space, line) = behind_a_line(place, Some(fault)).await;
+    let guard = if held { Some(hold(other).await) } else { None };
+    let dropped = async {
+        select! {
+            biased;
+            () = line.until_hit() => {}
+            held = space.acquire(NAME) => drop(held.expect("it is granted")),
+        }
+    };
+    // Whoever waits for a call that is never made waits in vain, and is dropped as well.
+    let _ = timeout(LIMIT / 4, dropped).await;
+    let is_hit = line.is_hit();
+    line.go_on();
+    drop(guard);
+    let (first, second) = (token(other).await, token(&space).await);
+    assert!(first < second, "{second} was granted after {first}");
+    let ended = timeout(LIMIT, space.shutdown(Duration::ZERO)).await;
+    ended.expect("a shutdown without grace ends");
+    is_hit
 }
 
 /// That of a hold, which is then released.
