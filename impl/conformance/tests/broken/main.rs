@@ -126,15 +126,19 @@ flaws_of_locks! {
         LoadsAreKeptUntilAHint by hints_that_are_lost_hinder_nobody, "";
 }
 
+/// What a case says of a store with this flaw, or of one that only takes patience.
+fn verdict_of<F: Has>(case: &str) -> Verdict {
+    let report = run_some::<Place<F>>(|other| other == case);
+    report.verdict(case).expect("it was run").clone()
+}
+
 #[test]
 fn a_store_that_does_not_answer_at_once_to_whoever_opens_it_is_not_refuted() {
     struct Busy;
     impl Has for Busy {
         const FLAW: Flaw = Flaw::IsBusy;
     }
-    let case = "one_at_a_time_is_inside";
-    let report = run_some::<Place<Busy>>(|other| other == case);
-    assert_eq!(report.verdict(case), Some(&Verdict::Proved));
+    assert_eq!(verdict_of::<Busy>("one_at_a_time_is_inside"), Verdict::Proved);
 }
 
 #[test]
@@ -144,8 +148,7 @@ fn a_store_that_answers_late_to_whoever_acquires_is_not_refuted() {
         const FLAW: Flaw = Flaw::AnswersLate;
     }
     let case = "an_acquire_that_is_dropped_at_any_moment_leaves_nothing";
-    let report = run_some::<Place<Late>>(|other| other == case);
-    assert_eq!(report.verdict(case), Some(&Verdict::Proved));
+    assert_eq!(verdict_of::<Late>(case), Verdict::Proved);
 }
 
 /// What only processes of their own can show.

@@ -17,9 +17,6 @@ pub(crate) struct Effects {
     start_reaper: bool,
 }
 
-/// Where there is more than one waker, there is room for so many.
-const FEW: usize = 4;
-
 /// What is to be done with the wakers of an action. Few have any, and hardly one has two.
 #[derive(Default)]
 enum Wakers {
@@ -78,19 +75,17 @@ impl Effects {
 
     #[cold]
     fn add_to(&mut self, earlier: Wakers) {
-        let mut all = match earlier {
-            Wakers::None => Vec::new(),
-            Wakers::One(one) => {
-                let mut all = Vec::with_capacity(FEW);
-                all.push(one);
-                all
-            }
-            Wakers::More(more) => more,
+        let Wakers::One(latest) = take(&mut self.wakers) else {
+            unreachable!("it was put there before it was seen that there are others")
         };
-        if let Wakers::One(latest) = take(&mut self.wakers) {
-            all.push(latest);
-        }
-        self.wakers = Wakers::More(all);
+        self.wakers = Wakers::More(match earlier {
+            Wakers::None => vec![latest],
+            Wakers::One(one) => vec![one, latest],
+            Wakers::More(mut more) => {
+                more.push(latest);
+                more
+            }
+        });
     }
 }
 

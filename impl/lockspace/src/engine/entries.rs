@@ -71,7 +71,7 @@ fn spread(hash: u32) -> u64 {
 
 #[derive(Debug)]
 pub(super) struct Entries {
-    /// Written where they lie: what is put together elsewhere and moved here costs twice as much.
+    /// Written where they lie, as their [names](KeptName) are.
     near: [Entry; NEAR],
     /// Which of the near ones there are, one bit for each.
     taken: u8,
