@@ -2,7 +2,7 @@
 //! engine (see [`STANDS_FOR`](super::STANDS_FOR)) and does, in the same order, what that does under the
 //! shard's lock.
 //!
-//! Left out, because nothing is decided by it: memory (slabs, indices, the order of a heap), counters,
+//! Left out, because nothing is decided by it: memory (slabs, indices, where a timer stands), counters,
 //! labels, and when a timer is due. Any timer may elapse while it is armed; what is decided by times,
 //! that one is due before another, is a choice of the step that arms it (see [`Step`](super::Step)). A
 //! token is named after the client that it was granted to. That is exact: the engine compares tokens only
