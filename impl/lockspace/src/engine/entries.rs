@@ -69,22 +69,28 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
 
+/// In this order, so that little lies between the lock and the first of them.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Entries {
-    /// Written where they lie, as their [names](KeptName) are.
-    near: [Entry; NEAR],
     /// Which of the near ones there are, one bit for each.
     taken: u8,
+    /// Written where they lie, as their [names](KeptName) are.
+    near: [Entry; NEAR],
     others: Slab<Entry>,
     /// Finds the place of each of the `others` by its name.
     index: HashTable<u32>,
 }
 
 impl Entries {
+    /// Where the first of the near ones ends.
+    #[cfg(test)]
+    pub(super) const FIRST_ENDS: usize = std::mem::offset_of!(Self, near) + size_of::<Entry>();
+
     pub(super) fn new() -> Self {
         Self {
-            near: std::array::from_fn(|_| Entry::blank()),
             taken: 0,
+            near: std::array::from_fn(|_| Entry::blank()),
             others: Slab::new(),
             index: HashTable::new(),
         }

@@ -225,7 +225,8 @@ impl Engine {
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = Stats::default();
         for shard in &self.shards {
-            stats.add(&shard.lock().counters);
+            let shard = shard.lock();
+            stats.add(&shard.grants, &shard.counters);
         }
         stats
     }
@@ -278,7 +279,8 @@ impl Engine {
         for (index, shard) in shards.iter().enumerate() {
             shard.recount(self.common.waiters_per_name, &mut audit);
             shard.check_timers(index, &rounds, &mut audit);
-            ended += shard.counters.ended();
+            // Each grant ends once, released or lost (S4).
+            ended += shard.grants.released + shard.counters.lost();
         }
         if let Some(graph) = wait_for {
             let mut recounted = WaitFor::default();
@@ -293,7 +295,7 @@ impl Engine {
         if audit.timers > 0 && !audit.reaper {
             audit.faults.push(Fault::ReaperMissing);
         }
-        let granted: u64 = shards.iter().map(|shard| shard.counters.granted).sum();
+        let granted: u64 = shards.iter().map(|shard| shard.grants.granted).sum();
         if granted - ended != audit.held as u64 {
             audit.faults.push(Fault::CountersOff { held: audit.held, counted: granted - ended });
         }

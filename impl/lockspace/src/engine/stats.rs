@@ -4,8 +4,17 @@
 use std::time::Duration;
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $field:ident,)*) => {
-        /// The counters of one shard.
+    (
+        grants: { $($(#[$often_doc:meta])* $often:ident,)* }
+        counters: { $($(#[$doc:meta])* $field:ident,)* }
+    ) => {
+        /// What every acquire and release of a shard counts.
+        #[derive(Debug, Default)]
+        pub(super) struct Grants {
+            $(pub(super) $often: u64,)*
+        }
+
+        /// What else a shard counts.
         #[derive(Debug, Default)]
         pub(super) struct Counters {
             $(pub(super) $field: u64,)*
@@ -19,6 +28,7 @@ macro_rules! counters {
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Stats {
+            $($(#[$often_doc])* pub $often: u64,)*
             $($(#[$doc])* pub $field: u64,)*
             /// How long requests that had to wait waited for their answer, whatever it was. Measured only
             /// where [timing](crate::Builder::timing) is switched on.
@@ -28,7 +38,8 @@ macro_rules! counters {
         }
 
         impl Stats {
-            pub(super) fn add(&mut self, shard: &Counters) {
+            pub(super) fn add(&mut self, grants: &Grants, shard: &Counters) {
+                $(self.$often += grants.$often;)*
                 $(self.$field += shard.$field;)*
                 shard.wait.iter().for_each(|wait| self.wait.add(wait));
                 shard.hold.iter().for_each(|hold| self.hold.add(hold));
@@ -38,43 +49,46 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Grants, at once or by hand-over.
-    granted,
-    /// Requests that had to wait.
-    queued,
-    /// Requests refused because the name was held and they would not wait.
-    refused_busy,
-    /// Requests refused because their wait timeout ended.
-    refused_timed_out,
-    /// Requests refused because of a shutdown, newcomers and waiters.
-    refused_shutting_down,
-    /// Requests refused at a limit on names or waiters.
-    refused_at_capacity,
-    /// Requests refused because their own owner holds the name.
-    refused_self_wait,
-    /// Requests refused because they would have closed a cycle of waits.
-    refused_deadlock,
-    /// Acquires dropped before they had seen an answer, while waiting or already granted.
-    cancelled,
-    /// Holds that their holders released.
-    released,
-    /// Leases that were started again.
-    renewed,
-    /// Holds lost because their lease ended.
-    lost_lease_elapsed,
-    /// Holds lost to a forced release.
-    lost_forced,
-    /// Holds revoked at the end of a shutdown's grace.
-    lost_shutdown,
-    /// Over a store: holds lost because the session ended.
-    lost_session,
+    grants: {
+        /// Grants, at once or by hand-over.
+        granted,
+        /// Holds that their holders released.
+        released,
+    }
+    counters: {
+        /// Requests that had to wait.
+        queued,
+        /// Requests refused because the name was held and they would not wait.
+        refused_busy,
+        /// Requests refused because their wait timeout ended.
+        refused_timed_out,
+        /// Requests refused because of a shutdown, newcomers and waiters.
+        refused_shutting_down,
+        /// Requests refused at a limit on names or waiters.
+        refused_at_capacity,
+        /// Requests refused because their own owner holds the name.
+        refused_self_wait,
+        /// Requests refused because they would have closed a cycle of waits.
+        refused_deadlock,
+        /// Acquires dropped before they had seen an answer, while waiting or already granted.
+        cancelled,
+        /// Leases that were started again.
+        renewed,
+        /// Holds lost because their lease ended.
+        lost_lease_elapsed,
+        /// Holds lost to a forced release.
+        lost_forced,
+        /// Holds revoked at the end of a shutdown's grace.
+        lost_shutdown,
+        /// Over a store: holds lost because the session ended.
+        lost_session,
+    }
 }
 
 impl Counters {
-    /// Grants that have ended: each ends once, released or lost (property S4).
-    pub(super) fn ended(&self) -> u64 {
-        let lost = self.lost_lease_elapsed + self.lost_forced + self.lost_shutdown;
-        self.released + lost + self.lost_session
+    /// Holds that were lost.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost_lease_elapsed + self.lost_forced + self.lost_shutdown + self.lost_session
     }
 }
 
@@ -134,16 +148,15 @@ mod tests {
     use super::{Counters, Duration, Latency};
 
     #[test]
-    fn a_grant_ends_in_one_of_five_ways() {
+    fn a_hold_is_lost_in_one_of_four_ways() {
         let counters = Counters {
-            released: 1,
-            lost_lease_elapsed: 2,
-            lost_forced: 4,
-            lost_shutdown: 8,
-            lost_session: 16,
+            lost_lease_elapsed: 1,
+            lost_forced: 2,
+            lost_shutdown: 4,
+            lost_session: 8,
             ..Counters::default()
         };
-        assert_eq!(counters.ended(), 31);
+        assert_eq!(counters.lost(), 15);
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn entry_that_its_name_does_not_find_is_named() {
         // A second entry of the name; a hold of it, for the counters.
         let second = table.entries.insert("a", hash);
         table.entries[second].token = 7;
-        table.counters.granted += 1;
+        table.grants.granted += 1;
     });
     assert_eq!(hidden, ["the index and the entries disagree: \"a\" is not found"]);
 }
@@ -201,7 +201,7 @@ fn what_outlived_its_hold_is_named() {
 
 #[test]
 fn counters_that_disagree_with_the_holds_are_named() {
-    let miscounted = faults_of_table(|table| table.counters.granted += 1);
+    let miscounted = faults_of_table(|table| table.grants.granted += 1);
     assert_eq!(miscounted, ["1 names are held, and the counters say 2"]);
 }
 
