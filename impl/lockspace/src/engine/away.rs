@@ -112,9 +112,10 @@ pub(crate) enum Failure {
 pub(super) struct Away {
     next_wish: u64,
     /// When the session that the holds of this shard belong to stops trusting itself: from then on they
-    /// are lost, whether or not anybody has been told. Under the shard's lock like the holds themselves,
-    /// so a hold is never judged by the trust of another session than its own.
-    trusted_until: Tick,
+    /// are lost, whether or not anybody has been told. `None` once they have been lost for it, and before
+    /// there is a session: nothing that is granted then is a hold. Under the shard's lock like the holds
+    /// themselves, so a hold is never judged by the trust of another session than its own.
+    trusted_until: Option<Tick>,
     /// Who elsewhere holds what is away, by the wishes for it, as far as the driver has seen it.
     held_elsewhere: BTreeMap<u64, HeldElsewhere>,
 }
@@ -123,7 +124,7 @@ impl Away {
     pub(super) fn new() -> Box<Self> {
         Box::new(Self {
             next_wish: Wish::MARK,
-            trusted_until: Tick::NEVER,
+            trusted_until: None,
             held_elsewhere: BTreeMap::new(),
         })
     }
@@ -131,7 +132,8 @@ impl Away {
 
 /// What the driver tells. A wish that is not the current one of its name is over, and nothing happens.
 impl Engine {
-    /// The store has granted the name. Answers whether anybody here still had this wish.
+    /// The store has granted the name. Answers whether anybody here still had this wish. A grant that comes
+    /// when the session does not trust itself any more is lost at once (upholds S1).
     pub(crate) fn granted(
         &self,
         name: &LockName,
@@ -145,6 +147,9 @@ impl Engine {
         shard.forget_elsewhere(wish.0);
         shard.count_next_from(token);
         shard.hand_over(&self.common, effects, entry);
+        if shard.away.as_ref().is_some_and(|away| away.trusted_until.is_none()) {
+            shard.lose_all(&self.common, effects, SessionEnd::Outage);
+        }
         true
     }
 
@@ -224,7 +229,7 @@ impl Engine {
     pub(crate) fn trust_until(&self, until: Tick, effects: &mut Effects) {
         let mut shard = self.only_shard();
         shard.heed_shutdown(&self.common, effects);
-        shard.away.as_mut().expect("only over a store").trusted_until = until;
+        shard.away.as_mut().expect("only over a store").trusted_until = Some(until);
     }
 
     /// The session has ended, and every hold with it.
@@ -320,21 +325,22 @@ impl Table {
     /// Whether the holds of this shard may be relied upon now (upholds S1).
     pub(super) fn is_trusted(&self, common: &Common) -> bool {
         self.away.as_ref().is_none_or(|away| {
-            away.trusted_until == Tick::NEVER || common.clock.now() < away.trusted_until
+            away.trusted_until.is_some_and(|until| common.clock.now() < until)
         })
     }
 
     /// As [`heed_shutdown`](Self::heed_shutdown), for the end of the session's trust.
     #[cold]
     pub(super) fn heed_trust(&mut self, common: &Common, effects: &mut Effects) {
-        if !self.is_trusted(common) {
+        let until = self.away.as_ref().and_then(|away| away.trusted_until);
+        if until.is_some_and(|until| until <= common.clock.now()) {
             self.lose_all(common, effects, SessionEnd::Outage);
         }
     }
 
     fn lose_all(&mut self, common: &Common, effects: &mut Effects, why: SessionEnd) {
         if let Some(away) = &mut self.away {
-            away.trusted_until = Tick::NEVER;
+            away.trusted_until = None;
         }
         self.forget_all_elsewhere();
         let held = self.entries.iter().filter(|(_, entry)| !is_wish(entry.token));
