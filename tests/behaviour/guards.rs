@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -271,4 +272,22 @@ fn a_panic_in_a_release_is_one_panic_and_ends_no_process() {
     let space = LockSpace::builder().recorder(Arc::new(Fragile)).build();
     let guard = space.try_acquire("a").unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| guard.release())).is_err());
+}
+
+/// Panics when it is told of an answer, once.
+#[derive(Default)]
+struct FragileOnce(AtomicBool);
+
+impl Recorder for FragileOnce {
+    fn record(&self, event: Event) {
+        let answers = matches!(event.what, What::Return(..));
+        assert!(!answers || self.0.swap(true, Ordering::SeqCst), "it is fragile");
+    }
+}
+
+#[test]
+fn a_recorder_that_panics_leaves_no_hold_behind() {
+    let space = LockSpace::builder().recorder(Arc::new(FragileOnce::default())).build();
+    assert!(catch_unwind(AssertUnwindSafe(|| space.try_acquire("a"))).is_err());
+    assert!(space.audit().is_quiescent());
 }

@@ -13,6 +13,7 @@ mod shutdown;
 #[cfg(unix)]
 mod signals;
 mod types;
+mod wakers;
 
 use std::time::Duration;
 

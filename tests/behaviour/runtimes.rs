@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 
 use lockspace::LockSpace;
 use lockspace_tests::{Hand, let_tasks_run};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 
 use crate::ms;
 
@@ -114,4 +115,40 @@ fn task_without_any_runtime_has_its_wait_timeout_kept_by_a_thread() {
     let mut waiter = Hand::new(space.acquire("a").wait_timeout(ms(5)).into_future()).waits();
     lockspace_tests::until("its wait has ended", || waiter.take_wakes() > 0);
     waiter.answer().unwrap_err();
+}
+
+/// A holder on a runtime with a worker to spare: it blocks its thread in the poll in which its lease began,
+/// and comes to itself only when another thread has got the name. `others`: what was leased before.
+#[track_caller]
+fn assert_lease_ends_though_its_holder_hangs(others: &'static [&'static str]) {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (space, (begin, begun), (end, ended)) =
+        (LockSpace::new(), mpsc::channel(), mpsc::channel());
+    let holders = space.clone();
+    let holder = runtime.spawn(async move {
+        let mut guards = Vec::new();
+        for other in others {
+            guards.push(holders.acquire(other).lease(ms(3_600_000)).await.unwrap());
+        }
+        let_tasks_run().await;
+        let guard = holders.acquire("a").lease(ms(20)).await.unwrap();
+        begin.send(()).unwrap();
+        ended.recv().unwrap();
+        guard.is_lost()
+    });
+    begun.recv().unwrap();
+    let next = space.acquire("a").wait_timeout(ms(20_000)).blocking();
+    end.send(()).unwrap();
+    assert!(runtime.block_on(holder).unwrap());
+    next.unwrap().release().unwrap();
+}
+
+#[test]
+fn lease_of_a_task_that_blocks_its_worker_ends_in_time() {
+    assert_lease_ends_though_its_holder_hangs(&[]);
+}
+
+#[test]
+fn reaper_that_is_woken_by_a_task_which_then_blocks_its_worker_wakes_all_the_same() {
+    assert_lease_ends_though_its_holder_hangs(&["b"]);
 }

@@ -161,9 +161,27 @@ async fn blocking_section_dropped_while_it_waits_never_runs_its_body() {
     }
 }
 
+#[test]
+fn blocking_section_dropped_before_a_thread_has_its_body_never_runs_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let space = LockSpace::new();
+        let (end, ended) = oneshot::channel::<()>();
+        let busy = tokio::task::spawn_blocking(|| ended.blocking_recv().unwrap());
+        let body = |_| unreachable!("nobody waits for it any more");
+        let section = space.critical_section_blocking::<()>("a", SectionOptions::new(), body);
+        let section = Hand::new(section).waits();
+        assert!(space.try_acquire("a").is_err(), "its body is the next to run");
+        drop(section);
+        assert!(space.audit().is_quiescent());
+        end.send(()).unwrap();
+        busy.await.unwrap();
+    });
+}
+
 #[tokio::test]
 async fn blocking_section_dropped_while_its_body_runs_holds_on_until_the_body_has_ended() {
-    for polls in 1..4 {
+    for polls in 0..3 {
         let space = LockSpace::new();
         let (begin, begun) = oneshot::channel();
         let (end, ended) = oneshot::channel::<()>();
@@ -171,8 +189,10 @@ async fn blocking_section_dropped_while_its_body_runs_holds_on_until_the_body_ha
             begin.send(()).unwrap();
             ended.blocking_recv().unwrap();
         });
-        drop_after(polls, section);
+        let mut section = Hand::new(section).waits();
         begun.await.unwrap();
+        (0..polls).for_each(|_| assert!(section.poll().is_pending()));
+        drop(section);
         assert!(space.try_acquire("a").is_err());
         end.send(()).unwrap();
         drop(space.acquire("a").await.unwrap());

@@ -295,7 +295,7 @@ pub(crate) struct EndFuture<'a> {
     space: &'a Shared,
     hold: HoldKey,
     /// Set once it is watching.
-    id: Option<u32>,
+    id: Option<u64>,
 }
 
 impl<'a> EndFuture<'a> {

@@ -17,20 +17,25 @@ const STOPS_PER_ROUND: usize = 64;
 
 pub(crate) struct Reaper {
     space: Weak<Shared>,
-    /// Whether it has been counted out, and must not be missed.
-    ended: bool,
+    /// Whether another one must take over if it is dropped: not before a thread runs it, since whoever
+    /// starts it there hears that there is no thread; and not once it has been counted out.
+    is_missed: bool,
 }
 
 impl Reaper {
     /// Starts a reaper where the caller runs.
     pub(crate) fn start(space: &Shared) {
-        Self::note(space, runtime::run(Self { space: space.downgrade(), ended: false }));
+        let reaper = Self { space: space.downgrade(), is_missed: true };
+        if let Err(reaper) = runtime::run(reaper) {
+            reaper.run_on_thread(space);
+        }
     }
 
     /// Where not even a thread can be had, the timers stay armed without a reaper. The audit says so,
-    /// and the next timer that is armed tries again.
-    fn note(space: &Shared, started: std::io::Result<()>) {
-        if started.is_err() {
+    /// and whoever arms a timer next tries again.
+    fn run_on_thread(mut self, space: &Shared) {
+        self.is_missed = false;
+        if runtime::run_on_thread(self).is_err() {
             space.engine().no_reaper();
         }
     }
@@ -38,8 +43,9 @@ impl Reaper {
 
 impl Sleeper for Reaper {
     fn round(&mut self, waker: &Waker) -> Next {
-        let Some(space) = self.space.upgrade() else {
-            self.ended = true;
+        let space = self.space.upgrade();
+        self.is_missed = space.is_some();
+        let Some(space) = space else {
             return Next::End;
         };
         if (0..STOPS_PER_ROUND).all(|_| space.act(Engine::elapse)) {
@@ -48,7 +54,7 @@ impl Sleeper for Reaper {
         match space.engine().reaper_sleeps_until(waker) {
             Some(until) => Next::Sleep(until),
             None => {
-                self.ended = true;
+                self.is_missed = false;
                 Next::End
             }
         }
@@ -57,7 +63,7 @@ impl Sleeper for Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        if self.ended {
+        if !self.is_missed {
             return;
         }
         let Some(space) = self.space.upgrade() else {
@@ -65,8 +71,7 @@ impl Drop for Reaper {
         };
         if space.engine().reaper_died() {
             // The runtime is ending: what it would spawn now, it would drop at once.
-            let heir = Self { space: self.space.clone(), ended: false };
-            Self::note(&space, runtime::run_on_thread(heir));
+            Self { space: self.space.clone(), is_missed: true }.run_on_thread(&space);
         }
     }
 }

@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use crate::clock::{self, Limit};
-use crate::engine::{Acquired, Ask, Door, Failure, Patience, TurnedAway, WaitKey};
+use crate::engine::{
+    Acquired, Ask, Door, Effects, Failure, HoldKey, Patience, TurnedAway, WaitKey,
+};
 use crate::error::{AcquireError, Deadlock, TimedOut, Unreachable, UnreadableSession};
 use crate::guard::Guard;
 use crate::name::LockName;
@@ -266,8 +268,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
             return Err((call, Some(door)));
         };
         drop(door);
-        self.space.tape().returned(call, || record::acquired(&Acquired::Granted(hold)));
-        Ok(Guard::new(self.space, hold, call))
+        Ok(self.granted(hold, call))
     }
 
     /// `caller`: who asks, if the request names nobody.
@@ -309,11 +310,21 @@ impl<'s, 'n> Acquire<'s, 'n> {
 
     #[inline(always)]
     fn answer(&self, acquired: Acquired, call: Taped) -> Result<Guard<'s>, AcquireError> {
-        self.space.tape().returned(call, || record::acquired(&acquired));
         match acquired {
-            Acquired::Granted(hold) => Ok(Guard::new(self.space, hold, call)),
-            in_vain => Err(self.error(in_vain)),
+            Acquired::Granted(hold) => Ok(self.granted(hold, call)),
+            in_vain => {
+                self.space.tape().returned(call, || record::acquired(&in_vain));
+                Err(self.error(in_vain))
+            }
         }
+    }
+
+    /// The guard comes before the record: a recorder that panics leaves no hold behind.
+    #[inline(always)]
+    fn granted(&self, hold: HoldKey, call: Taped) -> Guard<'s> {
+        let guard = Guard::new(self.space, hold, call);
+        self.space.tape().returned(call, || record::acquired(&Acquired::Granted(hold)));
+        guard
     }
 
     #[cold]
@@ -428,17 +439,21 @@ struct Waiting<'s> {
 impl<'s> Waiting<'s> {
     #[inline]
     fn new(space: &'s Shared, key: WaitKey, call: Taped) -> Self {
+        let waiting = Self { space, key: Some(key), call };
         space.tape().queued(call, || space.engine().ticket_of(key));
-        Self { space, key: Some(key), call }
+        waiting
     }
 
     #[inline(always)]
     fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
         let key = self.key.expect("polled after it was answered");
-        let answer = self.space.act(|engine, effects| engine.poll_wait(key, waker, effects));
+        let mut effects = Effects::default();
+        let answer = self.space.engine().poll_wait(key, waker, &mut effects);
         if answer.is_ready() {
+            // Before anybody's waker is called, which may panic: the key is spent.
             self.key = None;
         }
+        self.space.carry_out(effects);
         answer
     }
 

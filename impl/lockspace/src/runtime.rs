@@ -5,7 +5,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 #[cfg(not(lockspace_shuttle))]
 use std::thread;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::schedules::stand_in::{self as tokio, thread};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::sync::with_parker;
+use crate::sync::{Arc, Mutex, with_parker};
 
 /// Whose a request is, where [deadlocks](crate::Builder::detect_deadlocks) or
 /// [self-waits](crate::Builder::detect_self_wait) are looked for: whoever does one thing after the other.
@@ -89,17 +89,17 @@ pub(crate) trait Sleeper: Send + Unpin + 'static {
     fn round(&mut self, waker: &Waker) -> Next;
 }
 
-/// Runs a sleeper as a task of the current runtime, or as a thread where there is none.
+/// Runs a sleeper as a task of the current runtime.
 ///
 /// # Errors
-/// If there is no runtime and the system refuses a thread; the sleeper is then dropped.
-pub(crate) fn run(sleeper: impl Sleeper) -> std::io::Result<()> {
+/// Where there is none, the sleeper is given back.
+pub(crate) fn run<S: Sleeper>(sleeper: S) -> Result<(), S> {
     match Handle::try_current() {
         Ok(runtime) => {
-            runtime.spawn(serve(sleeper));
+            start(&runtime, serve(sleeper));
             Ok(())
         }
-        Err(_) => run_on_thread(sleeper),
+        Err(_) => Err(sleeper),
     }
 }
 
@@ -147,6 +147,54 @@ async fn serve(mut sleeper: impl Sleeper) {
     .await;
 }
 
+/// Starts a task that others rely upon: wherever it is started or woken, it can run at once.
+fn start(runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+    runtime.spawn(async {
+        let (mut task, mut prompt) = (pin!(task), None);
+        poll_fn(|cx| {
+            let waker = prompt.get_or_insert_with(|| Arc::new(Prompt(cx.waker().clone())).into());
+            task.as_mut().poll(&mut Context::from_waker(waker))
+        })
+        .await;
+    });
+    give_way(runtime);
+}
+
+/// Wakes a task so that it need not wait for the task that wakes it.
+struct Prompt(Waker);
+
+impl Wake for Prompt {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_by_ref();
+        if let Ok(runtime) = Handle::try_current() {
+            give_way(&runtime);
+        }
+    }
+}
+
+/// Lets what the running task has just started or woken run elsewhere.
+///
+/// Tokio keeps the last such task for the running worker, in a slot from which no other worker takes
+/// anything, to run it as soon as this poll is over. If the poll then blocks its thread, as that of a
+/// holder that hangs does, that never comes. So a task without work is put there instead: the former goes
+/// into the worker's queue, and whichever worker is idle takes it from there.
+#[cfg(not(lockspace_shuttle))]
+fn give_way(runtime: &Handle) {
+    use tokio::runtime::RuntimeFlavor;
+
+    if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread && tokio::task::try_id().is_some() {
+        runtime.spawn(async {});
+    }
+}
+
+/// Shuttle has no workers that could be blocked.
+#[cfg(lockspace_shuttle)]
+fn give_way(_: &Handle) {}
+
 /// A share of the running task's cooperation budget. Dropped without [`spend`](Self::spend), it goes
 /// back.
 pub(crate) struct Budget(tokio::task::coop::RestoreOnPending);
@@ -178,15 +226,13 @@ pub(crate) async fn sleep(limit: Option<Duration>) {
     }
 }
 
-/// Starts a task of the current runtime.
+/// Starts a task of the current runtime that others rely upon.
 ///
 /// # Panics
 /// Where there is none.
 pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     match Handle::try_current() {
-        Ok(runtime) => {
-            runtime.spawn(task);
-        }
+        Ok(runtime) => start(&runtime, task),
         Err(_) => panic!("a lockspace over a store must be opened on a tokio runtime"),
     }
 }
@@ -226,14 +272,35 @@ pub(crate) enum BlockingError {
     Panicked(Box<dyn std::any::Any + Send>),
 }
 
-/// Runs a closure on the blocking pool, to its end even if nobody waits for it any more.
+/// Runs a closure on the blocking pool: once it has begun to its end, even if nobody waits for it any more.
+/// Before that it goes with the future, however long the pool is busy.
 pub(crate) async fn run_blocking<T: Send + 'static>(
     closure: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, BlockingError> {
-    tokio::task::spawn_blocking(closure).await.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => BlockingError::Panicked(panic),
-        Err(_) => BlockingError::NotRun,
-    })
+    let waiting = Waiting(Arc::new(Mutex::new(Some(closure))));
+    let begins = Arc::clone(&waiting.0);
+    let run = tokio::task::spawn_blocking(move || {
+        let closure = begins.lock().take();
+        closure.map(|closure| closure())
+    });
+    match run.await {
+        Ok(output) => output.ok_or(BlockingError::NotRun),
+        Err(error) => Err(match error.try_into_panic() {
+            Ok(panic) => BlockingError::Panicked(panic),
+            Err(_) => BlockingError::NotRun,
+        }),
+    }
+}
+
+/// A closure that may not have begun; dropped, it does not begin any more.
+struct Waiting<F>(Arc<Mutex<Option<F>>>);
+
+impl<F> Drop for Waiting<F> {
+    fn drop(&mut self) {
+        // Dropped after the unlock: what it holds is a user's.
+        let unbegun = self.0.lock().take();
+        drop(unbegun);
+    }
 }
 
 /// The signals that ask a process to end.

@@ -155,7 +155,7 @@ impl LockSpace {
 pub struct ClosedFuture<'a> {
     space: &'a Shared,
     /// Set once it is watching.
-    id: Option<u32>,
+    id: Option<u64>,
 }
 
 impl Future for ClosedFuture<'_> {

@@ -67,9 +67,10 @@ impl Shared {
     /// Does what an action has left to do. No lock may be held.
     #[inline(always)]
     pub(crate) fn carry_out(&self, effects: Effects) {
-        if effects.carry_out() {
+        if effects.must_start_reaper() {
             Reaper::start(self);
         }
+        effects.carry_out();
     }
 
     pub(crate) fn over_a_store(&self) -> bool {
@@ -150,7 +151,7 @@ impl Drop for Shared {
         if let Some(remote) = &self.remote {
             remote.inbox.put(Notice::Gone, &mut effects);
         }
-        let _ = effects.carry_out();
+        effects.carry_out();
     }
 }
 

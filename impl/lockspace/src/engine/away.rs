@@ -273,13 +273,17 @@ impl Table {
         ask: &Ask<'_>,
         hash: u64,
     ) -> Result<Acquired, TurnedAway> {
+        let (waker, wait, impatient) = match ask.patience {
+            Patience::No { waker } => (waker.clone(), None, true),
+            Patience::Queue { waker, wait } => (waker.clone(), wait, false),
+        };
+        if !common.reserve_name() {
+            effects.retire(Some(waker));
+            return Ok(self.at_capacity());
+        }
         let entry = self.entries.insert(ask.name, hash);
         let wish = self.new_wish(entry);
         common.notify(Notice::Want(self.entries[entry].name.to_name(), wish), effects);
-        let (waker, wait, impatient) = match ask.patience {
-            Patience::No { waker } => (waker, None, true),
-            Patience::Queue { waker, wait } => (waker, wait, false),
-        };
         self.enqueue(common, effects, ask, entry, (waker, wait, impatient))
     }
 
@@ -324,9 +328,9 @@ impl Table {
 
     /// Whether the holds of this shard may be relied upon now (upholds S1).
     pub(super) fn is_trusted(&self, common: &Common) -> bool {
-        self.away.as_ref().is_none_or(|away| {
-            away.trusted_until.is_some_and(|until| common.clock.now() < until)
-        })
+        self.away
+            .as_ref()
+            .is_none_or(|away| away.trusted_until.is_some_and(|until| common.clock.now() < until))
     }
 
     /// As [`heed_shutdown`](Self::heed_shutdown), for the end of the session's trust.

@@ -13,9 +13,9 @@ use super::effects::Effects;
 use super::notes::Detail;
 use super::rounds::Rounds;
 use super::wait_for::WaitFor;
-use crate::clock::Clock;
+use crate::clock::{Clock, Tick};
 use crate::name::KeptName;
-use crate::sync::{Arc, AtomicU8, AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicUsize, Mutex, Ordering};
 
 /// The seeded hash of names.
 #[cfg(not(any(lockspace_loom, lockspace_shuttle)))]
@@ -80,6 +80,9 @@ pub(crate) struct Common {
     /// is no store.
     pub(crate) plain: bool,
     pub(super) inbox: Option<Arc<Inbox>>,
+    /// Whether a reaper should have been started, and could not. Written under `rounds`; a hint, which
+    /// orders nothing, so all accesses are relaxed.
+    lacks_reaper: AtomicBool,
     max_names: Option<usize>,
     /// Names in use; counted only where `max_names` limits them. A plain counter: it orders nothing,
     /// and no other memory is read because of it, so all accesses are relaxed.
@@ -106,6 +109,7 @@ impl Common {
             timing: setup.timing,
             plain: !setup.timing && setup.max_names.is_none() && setup.inbox.is_none(),
             inbox: setup.inbox.clone(),
+            lacks_reaper: AtomicBool::new(false),
             max_names: setup.max_names,
             names: AtomicUsize::new(0),
             stage: AtomicU8::new(Stage::Open as u8),
@@ -149,6 +153,27 @@ impl Common {
     pub(super) fn set_stage(&self, stage: Stage) {
         // Release: pairs with the Acquires in `stage` and `is_at`.
         self.stage.store(stage as u8, Ordering::Release);
+    }
+
+    #[inline]
+    pub(super) fn lacks_reaper(&self) -> bool {
+        self.lacks_reaper.load(Ordering::Relaxed)
+    }
+
+    /// No reaper could be started; whoever arms a timer next tries again.
+    pub(super) fn no_reaper(&self) {
+        let mut rounds = self.rounds.lock();
+        rounds.no_reaper();
+        self.lacks_reaper.store(true, Ordering::Relaxed);
+    }
+
+    /// The first timer of a shard is due then; never, if it has none.
+    pub(super) fn tell_reaper(&self, shard: usize, first: Tick, effects: &mut Effects) {
+        let mut rounds = self.rounds.lock();
+        rounds.tell(shard, first, effects);
+        if self.lacks_reaper() && rounds.has_reaper() {
+            self.lacks_reaper.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Counts a name in, if the limit allows (upholds S10).

@@ -5,6 +5,7 @@
 //! wakers here, and whoever called the engine carries the effects out after it has returned.
 
 use std::mem::{replace, take};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 /// Wakers to wake and to drop, and whether a reaper must be started.
@@ -54,14 +55,19 @@ impl Effects {
         self.start_reaper = true;
     }
 
-    /// Does what there is to do with wakers. Answers whether a reaper must be started.
+    /// Whether a reaper must be started. Before the wakers' code runs, which may panic.
     #[inline(always)]
-    pub(crate) fn carry_out(self) -> bool {
+    pub(crate) fn must_start_reaper(&self) -> bool {
+        self.start_reaper
+    }
+
+    /// Does what there is to do with wakers.
+    #[inline(always)]
+    pub(crate) fn carry_out(self) {
         match self.wakers {
             Wakers::None => {}
             some => some.carry_out(),
         }
-        self.start_reaper
     }
 
     #[inline]
@@ -95,8 +101,19 @@ impl Wakers {
         match self {
             Self::None => {}
             Self::One(one) => one.carry_out(),
-            Self::More(more) => more.into_iter().for_each(Do::carry_out),
+            Self::More(more) => carry_out_all(more),
         }
+    }
+}
+
+/// A waker that panics keeps nobody else from being woken: the panic goes on when all have been.
+fn carry_out_all(all: Vec<Do>) {
+    let mut panic = None;
+    for one in all {
+        panic = catch_unwind(AssertUnwindSafe(|| one.carry_out())).err().or(panic);
+    }
+    if let Some(panic) = panic {
+        resume_unwind(panic);
     }
 }
 

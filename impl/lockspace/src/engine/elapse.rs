@@ -60,10 +60,11 @@ impl Table {
         self.tell_if_needed(common, effects);
     }
 
-    /// Tells the reaper, if it would otherwise come too late, or sleep for nothing.
+    /// Tells the reaper, if it would otherwise come too late, or sleep for nothing; or if there should be
+    /// one, and could not be had.
     #[inline]
     pub(super) fn tell_if_needed(&mut self, common: &Common, effects: &mut Effects) {
-        if self.timers.must_tell() {
+        if self.timers.must_tell() || common.lacks_reaper() {
             self.tell(common, effects);
         }
     }
@@ -71,7 +72,7 @@ impl Table {
     #[inline(never)]
     fn tell(&mut self, common: &Common, effects: &mut Effects) {
         let first = self.timers.tell();
-        common.rounds.lock().tell(self.index(common) as usize, first, effects);
+        common.tell_reaper(self.index(common) as usize, first, effects);
     }
 
     /// The reaper has come: acts upon the first timer, if it is due. Upon no more than that, since

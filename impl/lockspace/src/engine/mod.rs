@@ -270,7 +270,7 @@ impl Engine {
 
     /// No reaper could be started.
     pub(crate) fn no_reaper(&self) {
-        self.common.rounds.lock().no_reaper();
+        self.common.no_reaper();
     }
 
     /// The lockspace goes; a reaper that still sleeps must end.
@@ -322,7 +322,7 @@ impl Engine {
     /// Ready with the report once the lockspace is closed.
     pub(crate) fn poll_closed(
         &self,
-        id: &mut Option<u32>,
+        id: &mut Option<u64>,
         waker: &Waker,
         effects: &mut Effects,
     ) -> Poll<ShutdownReport> {
@@ -336,7 +336,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn forget_close_watcher(&self, id: u32, effects: &mut Effects) {
+    pub(crate) fn forget_close_watcher(&self, id: u64, effects: &mut Effects) {
         self.common.drain.lock().watchers().forget((), id, effects);
     }
 
@@ -379,7 +379,7 @@ impl Engine {
     pub(crate) fn poll_ended(
         &self,
         hold: HoldKey,
-        id: &mut Option<u32>,
+        id: &mut Option<u64>,
         waker: &Waker,
         effects: &mut Effects,
     ) -> Poll<()> {
@@ -392,7 +392,7 @@ impl Engine {
         Poll::Pending
     }
 
-    pub(crate) fn forget_watcher(&self, hold: HoldKey, id: u32, effects: &mut Effects) {
+    pub(crate) fn forget_watcher(&self, hold: HoldKey, id: u64, effects: &mut Effects) {
         self.shard_of_hold(hold).watchers.forget(hold.token.0, id, effects);
     }
 

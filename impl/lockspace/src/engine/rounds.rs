@@ -105,7 +105,7 @@ impl Rounds {
         needed
     }
 
-    /// No reaper could be started; whoever tells of a timer next tries again.
+    /// No reaper could be started; whoever tells of a timer next has one started.
     pub(super) fn no_reaper(&mut self) {
         self.reaper = Reaper::Absent;
     }

@@ -104,11 +104,8 @@ impl Table {
             return Ok(Acquired::Refused(Refusal::ShuttingDown)); // upholds S9
         }
         match self.entries.find(ask.name, hash) {
-            None if !common.reserve_name() => {
-                self.counters.refused_at_capacity += 1;
-                Ok(Acquired::Refused(Refusal::AtCapacity)) // upholds S10
-            }
             None if self.away.is_some() => self.send_for(common, effects, ask, hash),
+            None if !common.reserve_name() => Ok(self.at_capacity()),
             None => {
                 let entry = self.entries.insert(ask.name, hash);
                 let detail = common.detail_of(ask);
@@ -135,15 +132,20 @@ impl Table {
         // Of those who wait for a name that is away, the first one is about to hold it.
         let limit = common.waiters_per_name.saturating_add(is_wish(held.token).into());
         if held.queued >= limit {
-            self.counters.refused_at_capacity += 1;
-            return Ok(Acquired::Refused(Refusal::AtCapacity)); // upholds S10
+            return Ok(self.at_capacity());
         }
         // Only what would wait can wait for itself (upholds D1).
         if ask.owner.is_some() && self.owner(held.token) == ask.owner {
             self.counters.refused_self_wait += 1;
             return Err(TurnedAway::SelfWait);
         }
-        self.enqueue(common, effects, ask, entry, (waker, wait, false))
+        self.enqueue(common, effects, ask, entry, (waker.clone(), wait, false))
+    }
+
+    /// There are as many names or waiters as there may be (upholds S10).
+    pub(super) fn at_capacity(&mut self) -> Acquired {
+        self.counters.refused_at_capacity += 1;
+        Acquired::Refused(Refusal::AtCapacity)
     }
 
     /// Takes a place at the end of the queue, unless that closes a cycle of waits (upholds D1).
@@ -154,17 +156,18 @@ impl Table {
         effects: &mut Effects,
         ask: &Ask<'_>,
         entry: u32,
-        (waker, wait, impatient): (&Waker, Option<u64>, bool),
+        (waker, wait, impatient): (Waker, Option<u64>, bool),
     ) -> Result<Acquired, TurnedAway> {
         if let (Some(wait_for), Some(owner)) = (&common.wait_for, ask.owner) {
             if let Err(cycle) = wait_for.lock().wait(owner, self.spot(common, entry)) {
                 self.counters.refused_deadlock += 1;
+                effects.retire(Some(waker));
                 return Err(TurnedAway::Deadlock(cycle));
             }
         }
         self.counters.queued += 1;
         let slot = self.waiters.insert(Waiter {
-            waker: Some(waker.clone()),
+            waker: Some(waker),
             entry,
             previous: NONE,
             next: NONE,
@@ -191,12 +194,13 @@ impl Table {
         slot: u32,
         waker: &Waker,
     ) -> Poll<Acquired> {
-        self.heed_shutdown(common, effects);
         let waiter = &mut self.waiters[slot as usize];
-        if let WaiterState::Queued { .. } = waiter.state {
-            if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                effects.retire(waiter.waker.replace(waker.clone()));
-            }
+        let queued = matches!(waiter.state, WaiterState::Queued { .. });
+        if queued && !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            effects.retire(waiter.waker.replace(waker.clone()));
+        }
+        self.heed_shutdown(common, effects);
+        if let WaiterState::Queued { .. } = self.waiters[slot as usize].state {
             return Poll::Pending;
         }
         Poll::Ready(self.free_waiter(effects, slot).into_answer())

@@ -10,8 +10,8 @@ use super::effects::Effects;
 /// Wakers by what they watch; several may watch the same.
 #[derive(Debug)]
 pub(crate) struct Watchers<K> {
-    wakers: BTreeMap<(K, u32), Waker>,
-    next_id: u32,
+    wakers: BTreeMap<(K, u64), Waker>,
+    next_id: u64,
 }
 
 impl<K: Ord + Copy> Watchers<K> {
@@ -23,27 +23,27 @@ impl<K: Ord + Copy> Watchers<K> {
     pub(crate) fn watch(
         &mut self,
         what: K,
-        id: &mut Option<u32>,
+        id: &mut Option<u64>,
         waker: &Waker,
         effects: &mut Effects,
     ) {
         let id = *id.get_or_insert_with(|| {
-            self.next_id = self.next_id.wrapping_add(1);
+            self.next_id += 1;
             self.next_id
         });
         effects.retire(self.wakers.insert((what, id), waker.clone()));
     }
 
     /// A watcher has been dropped or has seen the end.
-    pub(crate) fn forget(&mut self, what: K, id: u32, effects: &mut Effects) {
+    pub(crate) fn forget(&mut self, what: K, id: u64, effects: &mut Effects) {
         effects.retire(self.wakers.remove(&(what, id)));
     }
 
     /// `what` has ended: all who watch it are woken and forgotten.
     #[inline(never)]
     pub(crate) fn ended(&mut self, what: K, effects: &mut Effects) {
-        let first = |wakers: &BTreeMap<(K, u32), Waker>| {
-            wakers.range((what, 0)..=(what, u32::MAX)).next().map(|(watcher, _)| *watcher)
+        let first = |wakers: &BTreeMap<(K, u64), Waker>| {
+            wakers.range((what, 0)..=(what, u64::MAX)).next().map(|(watcher, _)| *watcher)
         };
         while let Some(watcher) = first(&self.wakers) {
             effects.wake(self.wakers.remove(&watcher));

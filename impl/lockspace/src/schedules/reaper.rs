@@ -79,3 +79,22 @@ fn the_reaper_goes_with_the_last_handle() {
         stand_in::all_over().await;
     });
 }
+
+/// A task and the reapers. The runtime ends while a lease is armed, and not even a thread can be had: the
+/// next timer has a reaper started, which serves both.
+#[test]
+fn a_reaper_that_could_not_be_had_is_tried_again_with_the_next_timer() {
+    FEW.explore(&[Loss::LeaseElapsed], async |place| {
+        let guard = place.space.acquire(DOOR).lease(HOUR).await.expect("it is free");
+        stand_in::refuse_threads();
+        stand_in::end_runtime();
+        yield_until(|| !place.space.audit().reaper).await;
+        let later = place.space.acquire(GATE).lease(2 * HOUR).await.expect("it is free");
+        assert!(place.space.audit().reaper);
+        let time = place.spawn_time(HOUR);
+        let lost = guard.lost().await;
+        time.join().await;
+        later.release().expect("its lease is longer");
+        lost.reason
+    });
+}

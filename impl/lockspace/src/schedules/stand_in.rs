@@ -29,6 +29,8 @@ struct Execution {
     /// How many of the tasks and threads started here are not over.
     running: usize,
     waits_for_the_end: Option<Waker>,
+    /// Whether no thread can be had.
+    refuses_threads: bool,
 }
 
 fn execution<R>(access: impl FnOnce(&mut Execution) -> R) -> R {
@@ -46,6 +48,12 @@ pub(super) fn begin() {
 pub(super) fn end_runtime() {
     let tasks = execution(|execution| std::mem::take(&mut execution.tasks));
     tasks.iter().for_each(shuttle::future::AbortHandle::abort);
+}
+
+/// From here on there are no threads to be had.
+#[cfg(test)]
+pub(super) fn refuse_threads() {
+    execution(|execution| execution.refuses_threads = true);
 }
 
 /// Ready when no task and no thread that was started here is left. They must have left no alarm.
@@ -239,7 +247,7 @@ pub(crate) use tokio::signal;
 pub(crate) mod thread {
     pub(crate) use shuttle::thread::{ThreadId, current, yield_now};
 
-    use super::Running;
+    use super::{Running, execution};
 
     pub(crate) struct Builder(shuttle::thread::Builder);
 
@@ -256,6 +264,9 @@ pub(crate) mod thread {
             self,
             thread: impl FnOnce() -> T + Send + 'static,
         ) -> std::io::Result<shuttle::thread::JoinHandle<T>> {
+            if execution(|execution| execution.refuses_threads) {
+                return Err(std::io::ErrorKind::WouldBlock.into());
+            }
             let running = Running::new();
             self.0.spawn(move || {
                 let _running = running;

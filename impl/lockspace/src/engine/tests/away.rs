@@ -53,7 +53,7 @@ impl Store {
     fn act<R>(&self, act: impl FnOnce(&Engine, &mut Effects) -> R) -> R {
         let mut effects = Effects::default();
         let result = act(&self.engine, &mut effects);
-        let _ = effects.carry_out();
+        effects.carry_out();
         result
     }
 

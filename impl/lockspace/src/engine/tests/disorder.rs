@@ -141,6 +141,26 @@ fn timers_that_nobody_serves_are_named() {
 }
 
 #[test]
+fn whoever_arms_a_timer_tries_again_where_no_reaper_could_be_had() {
+    let engine = Engine::new(&setup());
+    let starts_reaper = |name, lease| {
+        let patience = Patience::No { waker: Waker::noop() };
+        let lease = NonZeroU64::new(lease);
+        let ask = Ask { name, patience, lease, label: None, owner: None };
+        let mut effects = Effects::default();
+        let asked = engine.door(name).acquire(&ask, &mut effects);
+        assert!(matches!(asked, Ok(Acquired::Granted(_))));
+        effects.must_start_reaper()
+    };
+    assert!(starts_reaper("a", HOUR));
+    engine.no_reaper();
+    // Of the same shard, and due later: as far as the timers go there would be nothing to tell.
+    assert!(starts_reaper("b", 2 * HOUR));
+    assert!(!starts_reaper("c", 3 * HOUR), "now there is one");
+    assert!(engine.audit().is_clean());
+}
+
+#[test]
 fn queue_that_does_not_hang_together_is_named() {
     assert_eq!(faults_of_table(|table| table.entries[0].tail = 0), [QUEUE]);
     assert_eq!(faults_of_table(|table| table.entries[0].queued = 1), [QUEUE]);

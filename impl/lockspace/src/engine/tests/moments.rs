@@ -122,7 +122,7 @@ fn waker_that_is_replaced_is_dropped_after_the_unlock_and_not_woken() {
     let mut effects = Effects::default();
     assert_eq!(engine.poll_wait(key, Waker::noop(), &mut effects), Poll::Pending);
     assert_eq!(Arc::strong_count(&first), 2, "it is kept until the effects are carried out");
-    let _ = effects.carry_out();
+    effects.carry_out();
     assert_eq!(Arc::strong_count(&first), 1);
     assert_eq!(first.0.load(Ordering::Relaxed), 0);
 }
@@ -179,7 +179,7 @@ fn reaper_that_sleeps_is_woken_when_the_lockspace_goes() {
     let _hold = lease(&engine, "a", HOUR, &mut effects);
     assert!(engine.reaper_sleeps_until(&Waker::from(Arc::clone(&woken))).is_some());
     engine.dismiss_reaper(&mut effects);
-    let _ = effects.carry_out();
+    effects.carry_out();
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
 }
 
@@ -203,7 +203,7 @@ fn whoever_watches_is_counted_until_it_is_woken_or_forgotten() {
     engine.forget_watcher(hold, not_of_hold.expect("it watches"), &mut effects);
     assert_eq!(engine.audit().watching, 2);
     engine.shutdown(Duration::ZERO, &mut effects);
-    let _ = effects.carry_out();
+    effects.carry_out();
     assert_eq!(engine.audit().watching, 0);
     assert_eq!(woken.0.load(Ordering::Relaxed), 2);
     assert!(engine.poll_ended(hold, of_hold, &waker, &mut Effects::default()).is_ready());
@@ -289,7 +289,7 @@ fn lease_that_is_handed_on_tells_the_reaper_of_nothing_that_ends() {
     assert!(engine.reaper_sleeps_until(&Waker::from(Arc::clone(&woken))).is_some());
     let mut effects = Effects::default();
     assert_eq!(engine.release(hold, &mut effects), Released::Released);
-    let _ = effects.carry_out();
+    effects.carry_out();
     assert_eq!(woken.0.load(Ordering::Relaxed), 0, "a timer was armed all along");
     assert_eq!(engine.audit().faults, []);
 }

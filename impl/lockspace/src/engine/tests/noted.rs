@@ -37,7 +37,7 @@ fn ask(name: &str) -> Ask<'_> {
 fn act<R>(engine: &Engine, act: impl FnOnce(&Engine, &mut Effects) -> R) -> R {
     let mut effects = Effects::default();
     let result = act(engine, &mut effects);
-    let _ = effects.carry_out();
+    effects.carry_out();
     result
 }
 

@@ -326,9 +326,10 @@ impl World {
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Effects) -> R) -> R {
         let mut effects = Effects::default();
         let result = act(&mut effects);
-        if effects.carry_out() {
+        if effects.must_start_reaper() {
             self.start_reaper();
         }
+        effects.carry_out();
         result
     }
 
