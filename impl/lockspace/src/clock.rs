@@ -2,8 +2,9 @@
 //!
 //! Inside the lockspace a moment is a [`Tick`]: nanoseconds since the lockspace was made. The clock is
 //! tokio's, which is the system's monotonic clock unless a test has paused it; so a test that pauses
-//! tokio's time controls every timer of a lockspace. Under shuttle it is the tests' own, which stands
-//! still until one of their tasks lets it pass.
+//! tokio's time controls every timer of its tasks. A thread that waits, and a reaper that runs as one, go
+//! by the system's clock. Under shuttle it is the tests' own, which stands still until one of their tasks
+//! lets it pass.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -3,7 +3,8 @@
 //! It exists only while a timer is armed, and holds the lockspace only weakly, so that it never keeps
 //! one alive. It runs on the runtime that was current when the first timer was armed, and otherwise on a
 //! thread. When that runtime ends before the timers do, a thread takes over: a lease ends in time
-//! whatever became of the runtime on which it began (upholds L1, L2).
+//! although the runtime on which it began has ended (upholds L1, L2). Only a runtime that is neither
+//! driven nor dropped keeps it.
 
 use std::task::Waker;
 

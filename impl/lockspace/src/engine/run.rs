@@ -14,7 +14,7 @@ use super::timers::{Armed, Timer};
 #[cfg(test)]
 use crate::clock::Tick;
 
-/// Numbers begin anew after so many, of which never half are in use at the same time.
+/// Numbers begin anew after so many: so many timers would take 8 GiB of one shard.
 pub(super) const NUMBERS: u32 = 1 << 29;
 
 /// See the [module](self).
@@ -47,7 +47,7 @@ impl Run {
         number
     }
 
-    /// Takes out the timer with this number. `moved` is told of those that have other numbers now.
+    /// Takes out the timer with this number, as [`get`](Self::get) finds it. `moved` is told of those that have other numbers now.
     #[inline(always)]
     pub(super) fn remove(&mut self, number: u32, moved: impl FnMut(Timer, u32)) {
         let place = self.place(number);
@@ -81,7 +81,7 @@ impl Run {
         }
     }
 
-    /// The timer with this number, if there is one.
+    /// The timer with this number, if there is one. Bits above those of a number are not looked at.
     pub(super) fn get(&self, number: u32) -> Option<Armed> {
         self.places.get(self.place(number)).copied().flatten()
     }
@@ -130,6 +130,10 @@ impl Run {
 
 #[cfg(test)]
 impl Run {
+    pub(super) fn beginning_at(begin: u32) -> Self {
+        Self { begin, ..Self::new() }
+    }
+
     /// Has a timer due at another time, and leaves it there: for the audit to find.
     pub(super) fn misplace(&mut self, number: u32, at: Tick) {
         let place = self.place(number);
@@ -152,9 +156,13 @@ mod tests {
     }
 
     #[test]
+    fn as_many_timers_as_there_are_numbers_would_take_8_gib() {
+        assert_eq!(size_of::<Option<Armed>>() as u64 * u64::from(NUMBERS), 8 << 30);
+    }
+
+    #[test]
     fn numbers_begin_anew() {
-        let mut run = Run::new();
-        run.begin = NUMBERS - 2;
+        let mut run = Run::beginning_at(NUMBERS - 2);
         let numbers: Vec<u32> = (0..4).map(|at| run.push(armed(at))).collect();
         assert_eq!(numbers, [NUMBERS - 2, NUMBERS - 1, 0, 1]);
         for (number, at) in numbers.into_iter().zip(0..) {
@@ -194,5 +202,47 @@ mod tests {
                 assert!(room <= KEEP || room <= 3 * run.len() + 2, "{room} for {}", run.len());
             }
         }
+    }
+
+    /// A run of so many, due one after the other, whose numbers are those of their places.
+    fn run_of(timers: u64) -> Run {
+        let mut run = Run::new();
+        assert!((0..timers).all(|at| run.push(armed(at)) == at as u32));
+        run
+    }
+
+    #[test]
+    fn gaps_go_when_they_are_more_than_a_third() {
+        let mut run = run_of(60);
+        (1..=20).for_each(|number| run.remove(number, nobody_moves));
+        let mut moved = 0;
+        run.remove(21, |_, _| moved += 1);
+        assert_eq!((moved, run.len(), run.gaps), (39, 39, 0));
+        assert_eq!(run.places.capacity(), 64, "more than half of it is used");
+    }
+
+    #[test]
+    fn a_short_run_keeps_its_gaps() {
+        let mut run = run_of(KEEP as u64);
+        (1..30).for_each(|number| run.remove(number, nobody_moves));
+        assert_eq!((run.places.capacity(), run.gaps), (KEEP, 29));
+    }
+
+    #[test]
+    fn timers_that_go_in_order_move_nobody() {
+        let mut run = run_of(100);
+        (0..100).for_each(|number| run.remove(number, nobody_moves));
+        assert_eq!((run.len(), run.places.capacity()), (0, KEEP));
+    }
+
+    #[test]
+    fn memory_goes_back_when_less_than_half_of_it_is_used() {
+        let mut run = run_of(1_024);
+        run.remove(1_000, nobody_moves);
+        (0..512).for_each(|number| run.remove(number, nobody_moves));
+        let mut moved = 0;
+        run.remove(512, |_, _| moved += 1);
+        assert_eq!((moved, run.len()), (510, 510));
+        assert_eq!(run.places.capacity(), 510 + 510 / 4);
     }
 }

@@ -10,7 +10,7 @@
 //! [`rounds`](super::rounds).
 
 use super::entries::{KEEP, NONE};
-use super::run::{NUMBERS, Run};
+use super::run::Run;
 use crate::clock::Tick;
 
 /// What a timer ends, and so whose it is.
@@ -73,10 +73,10 @@ impl Timers {
     pub(super) fn disarm(&mut self, place: u32, mut moved: impl FnMut(Timer, u32)) {
         match place & (IN_A_RUN | OF_LEASES) {
             IN_A_RUN => {
-                self.waits.remove(place % NUMBERS, |timer, number| moved(timer, IN_A_RUN | number));
+                self.waits.remove(place, |timer, number| moved(timer, IN_A_RUN | number));
             }
             0 => self.take_out(place as usize, moved),
-            of => self.leases.remove(place % NUMBERS, |timer, number| moved(timer, of | number)),
+            of => self.leases.remove(place, |timer, number| moved(timer, of | number)),
         }
     }
 
@@ -95,9 +95,9 @@ impl Timers {
     fn get(&self, place: u32) -> Option<Armed> {
         match place & (IN_A_RUN | OF_LEASES) {
             _ if place == NONE => None,
-            IN_A_RUN => self.waits.get(place % NUMBERS),
+            IN_A_RUN => self.waits.get(place),
             0 => self.heap.get(place as usize).copied(),
-            _ => self.leases.get(place % NUMBERS),
+            _ => self.leases.get(place),
         }
     }
 
@@ -167,9 +167,9 @@ impl Timers {
     /// Has the timer at this place due at another time, and leaves it there: for the audit to find.
     pub(super) fn misplace(&mut self, place: u32, at: Tick) {
         match place & (IN_A_RUN | OF_LEASES) {
-            IN_A_RUN => self.waits.misplace(place % NUMBERS, at),
+            IN_A_RUN => self.waits.misplace(place, at),
             0 => self.heap[place as usize].at = at,
-            _ => self.leases.misplace(place % NUMBERS, at),
+            _ => self.leases.misplace(place, at),
         }
     }
 }
@@ -279,7 +279,8 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::{Armed, BELOW, IN_A_RUN, KEEP, NONE, NUMBERS, OF_LEASES, Tick, Timer, Timers};
+    use super::{Armed, BELOW, IN_A_RUN, KEEP, NONE, OF_LEASES, Run, Tick, Timer, Timers};
+    use crate::engine::run::NUMBERS;
 
     fn tick(at: u64) -> Tick {
         Tick::at(Duration::from_nanos(at))
@@ -499,5 +500,27 @@ mod tests {
     #[test]
     fn those_below_one_fill_a_line_of_the_cache() {
         assert_eq!(size_of::<Armed>() * BELOW, 64);
+    }
+
+    #[test]
+    fn no_place_is_not_that_of_a_timer_whatever_its_number() {
+        let mut timers = Timers { leases: Run::beginning_at(NUMBERS - 1), ..Timers::new() };
+        let mut place = NONE;
+        timers.arm(tick(5), Timer::Lease(0), |_, at| place = at);
+        assert_eq!((timers.at(place), timers.at(NONE)), (tick(5), Tick::NEVER));
+    }
+
+    #[test]
+    fn those_who_move_up_in_a_run_know_their_places() {
+        let mut owned = Owned::new();
+        let timers = |of: fn(u32) -> Timer| (0..100).map(of);
+        for timer in timers(Timer::Wait).chain(timers(Timer::Lease)) {
+            owned.arm(timer, 5);
+        }
+        for n in 1..99 {
+            owned.disarm(Timer::Wait(n));
+            owned.disarm(Timer::Lease(n));
+            owned.check();
+        }
     }
 }
