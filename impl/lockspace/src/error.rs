@@ -240,7 +240,8 @@ pub enum SessionEnd {
     Removed,
     /// The store has lost what the session had written, or was restored from a copy, or gives versions that
     /// are not greater than those it has given before. In the last case nothing is granted in this process
-    /// until they are: `docs/protocol-over-a-store.md` says what an operator must do.
+    /// until they are: "A store that goes back", in "The protocol over a store" in the documentation of
+    /// lockspace, says what an operator must do.
     StoreWentBack,
     /// Something was written over its row that cannot be read. It is left as it is, and so is what the
     /// session held: until somebody removes the row, whoever asks for that is told

@@ -590,7 +590,8 @@ impl Builder {
     /// free. The package `lockspace-history` has recorders and the judge.
     ///
     /// Over a store, a history says of some of it [otherwise](Recorder::record_seen) than users were told,
-    /// since it does not show what other processes do; `docs/history-format.md` says of what.
+    /// since it does not show what other processes do; "Histories", in the documentation of lockspace, says of
+    /// what.
     ///
     /// Each call adds a recorder; every one is told everything.
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
