@@ -349,3 +349,23 @@ fn the_last_token_stands_still() {
     assert_eq!(FencingToken(u64::MAX).next(), FencingToken(u64::MAX));
     assert_eq!(FencingToken(7).to_string(), "7");
 }
+
+#[test]
+fn a_token_goes_through_text_and_through_a_signed_column() {
+    for token in [FencingToken(0), FencingToken::FIRST, FencingToken(i64::MAX as u64)] {
+        assert_eq!(token.to_string().parse(), Ok(token));
+        assert_eq!(i64::try_from(token).map(u64::try_from), Ok(Ok(token.0)));
+        assert_eq!(FencingToken::from(token.0), token);
+    }
+    assert!(i64::try_from(FencingToken(1 << 63)).is_err());
+    assert!("-1".parse::<FencingToken>().is_err());
+}
+
+#[test]
+fn phases_and_refusals_are_told_in_words() {
+    let phases = [Phase::Open, Phase::Draining, Phase::Closed];
+    assert_eq!(phases.map(|phase| phase.to_string()), ["open", "draining", "closed"]);
+    use Refusal::{AtCapacity, Busy, ShuttingDown, TimedOut};
+    let refusals = [Busy, TimedOut, ShuttingDown, AtCapacity].map(|refusal| refusal.to_string());
+    assert_eq!(refusals, ["busy", "timed out", "shutting down", "at capacity"]);
+}

@@ -229,6 +229,8 @@ async fn a_store_that_panics_ends_the_lockspace_and_not_the_process() {
     assert!(matches!(refused, Err(AcquireError::ShuttingDown { .. })), "{refused:?}");
     let report = within(TTL, space.shutdown(Duration::ZERO)).await;
     assert!(report.session_left, "its row goes when others have missed it for a ttl");
+    let told = report.to_string();
+    assert!(told.ends_with("; 1 not given back to the store; the session's row is left"), "{told}");
     drop(guard);
     assert!(space.audit().is_quiescent(), "{}", space.audit());
 }
