@@ -15,10 +15,7 @@ use crate::sync::with_parker;
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { released, cancelled, revoked, took, unreturned, session_left } = self;
-        write!(
-            f,
-            "{released} released, {cancelled} waiters cancelled, {revoked} revoked, in {took:?}"
-        )?;
+        write!(f, "{released} released, {cancelled} cancelled, {revoked} revoked, in {took:?}")?;
         if *unreturned > 0 {
             write!(f, "; {unreturned} not given back to the store")?;
         }
