@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Mutex;
 
+use lockspace_spec::history::{Event, Recorder, What};
 use lockspace_spec::{
     Action, Addressee, Answer, Env, FencingToken, Grace, Hold, Lease, Limits, Loss, Name, Op,
     Outcome, Outcomes, Phase, REACHABLE, Refusal, RequestId, SAFETY, State, Timer, Transition,
@@ -359,6 +361,21 @@ fn a_token_goes_through_text_and_through_a_signed_column() {
     }
     assert!(i64::try_from(FencingToken(1 << 63)).is_err());
     assert!("-1".parse::<FencingToken>().is_err());
+}
+
+#[test]
+fn a_recorder_writes_down_what_is_told_and_not_what_was_seen() {
+    struct Written(Mutex<Vec<Event>>);
+    impl Recorder for Written {
+        fn record(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+    let event = |at| Event { at, process: 0, what: What::Closed };
+    let written = Written(Mutex::default());
+    written.record_seen(event(1), Some(event(2)));
+    written.record_seen(event(3), None);
+    assert_eq!(*written.0.lock().unwrap(), [event(2)]);
 }
 
 #[test]
