@@ -1,7 +1,8 @@
 //! The words of the protocol, each with one meaning. Types only: nothing here decides anything.
 //!
 //! The shipping code uses the same words ([`FencingToken`], [`Refusal`], [`Phase`]; its `Loss` has grown a
-//! type of its own, which says more than [`Loss`]); prose uses them as `docs/vocabulary.md` explains them.
+//! type of its own, which says more than [`Loss`]); prose uses them as "Vocabulary", in the documentation of
+//! lockspace, explains them.
 
 /// Which lock. An implementation's names are text; the protocol only compares them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
