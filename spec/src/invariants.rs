@@ -4,7 +4,8 @@
 //! on every transition from the initial state, each holds of every behaviour. None of them calls
 //! [`step`](crate::step()): they judge any implementation's transitions, faulty ones included.
 //!
-//! `docs/invariants.md` has the same table in prose; a test holds the two together.
+//! "Invariants", in the documentation of lockspace, has the same table in prose; a test holds the two
+//! together.
 
 use crate::action::{Action, Env, Op};
 use crate::outcome::{Addressee, Answer, Outcome, Outcomes};

@@ -1,7 +1,8 @@
 //! The words of the protocol, each with one meaning. Types only: nothing here decides anything.
 //!
-//! The shipping code uses the same words ([`FencingToken`], [`Refusal`], [`Loss`], [`Phase`]); prose
-//! uses them as `docs/vocabulary.md` explains them.
+//! The shipping code uses the same words ([`FencingToken`], [`Refusal`], [`Phase`]; its `Loss` has grown a
+//! type of its own, which says more than [`Loss`]); prose uses them as "Vocabulary", in the documentation of
+//! lockspace, explains them.
 
 /// Which lock. An implementation's names are text; the protocol only compares them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +17,17 @@ pub struct RequestId(pub u16);
 
 /// A number given with each grant that only grows (property S2), so that a resource which remembers
 /// the greatest token it has seen can refuse a holder that has been overtaken.
+///
+/// So it travels: as text, and as the signed number that databases keep.
+///
+/// ```
+/// use lockspace_spec::FencingToken;
+///
+/// let token: FencingToken = "42".parse()?; // Out of a header.
+/// assert_eq!((token, token.to_string()), (FencingToken::from(42), "42".into()));
+/// assert_eq!(i64::try_from(token)?, 42); // Into a column.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken(pub u64);
 
@@ -34,6 +46,29 @@ impl FencingToken {
 impl core::fmt::Display for FencingToken {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl From<u64> for FencingToken {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl core::str::FromStr for FencingToken {
+    type Err = core::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// Fails beyond 2^63 - 1, which no lockspace comes to: over a store none may be greater.
+impl TryFrom<FencingToken> for i64 {
+    type Error = core::num::TryFromIntError;
+
+    fn try_from(token: FencingToken) -> Result<Self, Self::Error> {
+        token.0.try_into()
     }
 }
 
@@ -88,6 +123,16 @@ pub enum Phase {
     Closed,
 }
 
+impl core::fmt::Display for Phase {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Draining => "draining",
+            Self::Closed => "closed",
+        })
+    }
+}
+
 /// Why an acquire was not granted. Each is a final answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
@@ -99,6 +144,17 @@ pub enum Refusal {
     ShuttingDown,
     /// A configured limit on names or on waiters is reached.
     AtCapacity,
+}
+
+impl core::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "busy",
+            Self::TimedOut => "timed out",
+            Self::ShuttingDown => "shutting down",
+            Self::AtCapacity => "at capacity",
+        })
+    }
 }
 
 /// Why a hold ended although its holder did not release it.

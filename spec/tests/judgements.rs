@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Mutex;
 
+use lockspace_spec::history::{Event, Recorder, What};
 use lockspace_spec::{
     Action, Addressee, Answer, Env, FencingToken, Grace, Hold, Lease, Limits, Loss, Name, Op,
     Outcome, Outcomes, Phase, REACHABLE, Refusal, RequestId, SAFETY, State, Timer, Transition,
@@ -348,4 +350,39 @@ fn the_last_token_stands_still() {
     assert_eq!(FencingToken(7).next(), FencingToken(8));
     assert_eq!(FencingToken(u64::MAX).next(), FencingToken(u64::MAX));
     assert_eq!(FencingToken(7).to_string(), "7");
+}
+
+#[test]
+fn a_token_goes_through_text_and_through_a_signed_column() {
+    for token in [FencingToken(0), FencingToken::FIRST, FencingToken(i64::MAX as u64)] {
+        assert_eq!(token.to_string().parse(), Ok(token));
+        assert_eq!(i64::try_from(token).map(u64::try_from), Ok(Ok(token.0)));
+        assert_eq!(FencingToken::from(token.0), token);
+    }
+    assert!(i64::try_from(FencingToken(1 << 63)).is_err());
+    assert!("-1".parse::<FencingToken>().is_err());
+}
+
+#[test]
+fn a_recorder_writes_down_what_is_told_and_not_what_was_seen() {
+    struct Written(Mutex<Vec<Event>>);
+    impl Recorder for Written {
+        fn record(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+    let event = |at| Event { at, process: 0, what: What::Closed };
+    let written = Written(Mutex::default());
+    written.record_seen(event(1), Some(event(2)));
+    written.record_seen(event(3), None);
+    assert_eq!(*written.0.lock().unwrap(), [event(2)]);
+}
+
+#[test]
+fn phases_and_refusals_are_told_in_words() {
+    let phases = [Phase::Open, Phase::Draining, Phase::Closed];
+    assert_eq!(phases.map(|phase| phase.to_string()), ["open", "draining", "closed"]);
+    use Refusal::{AtCapacity, Busy, ShuttingDown, TimedOut};
+    let refusals = [Busy, TimedOut, ShuttingDown, AtCapacity].map(|refusal| refusal.to_string());
+    assert_eq!(refusals, ["busy", "timed out", "shutting down", "at capacity"]);
 }

@@ -1,6 +1,7 @@
 //! Looking at a lockspace: snapshot, audit, health, statistics.
 
 use lockspace::{Audit, HealthLevel, HealthLimits, HealthReason, LockName, LockSpace};
+use lockspace::{Loss, SessionEnd, SessionState};
 use lockspace_tests::Hand;
 
 use crate::ms;
@@ -28,6 +29,31 @@ async fn snapshot_shows_holders_and_queues_in_order_with_labels_and_what_is_left
         .map(|waiter| (waiter.label.as_deref(), waiter.waiting_for, waiter.wait_left))
         .collect();
     assert_eq!(waiters, [(Some("first"), Some(ms(10)), Some(ms(40))), (None, Some(ms(0)), None)]);
+}
+
+#[test]
+fn losses_and_states_of_a_session_are_told_in_words() {
+    let lost = [Loss::LeaseElapsed, Loss::Forced, Loss::Shutdown, Loss::Unreadable];
+    let words = [
+        "its lease ended",
+        "it was force-released",
+        "the lockspace shut down and its grace ended",
+        "its row in the store cannot be read any more",
+    ];
+    assert_eq!(lost.map(|loss| loss.to_string()), words);
+    let ends = [SessionEnd::Outage, SessionEnd::Removed];
+    let ends = [ends, [SessionEnd::StoreWentBack, SessionEnd::Unreadable]].concat();
+    let words = [
+        "the session was not kept alive in time",
+        "the session was removed from the store",
+        "the store has lost data",
+        "the session's row cannot be read any more",
+    ];
+    for (end, words) in ends.into_iter().zip(words) {
+        assert_eq!((end.to_string(), Loss::Session(end).to_string()), (words.into(), words.into()));
+    }
+    let states = [SessionState::Fresh, SessionState::Suspect, SessionState::Lost];
+    assert_eq!(states.map(|state| state.to_string()), ["fresh", "suspect", "lost"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
-use lockspace::LockSpace;
+use lockspace::{LockSpace, SectionOptions};
 use lockspace_tests::{Hand, let_tasks_run};
 use tokio::runtime::{Builder, Handle};
 
@@ -106,6 +106,25 @@ fn acquire_needs_no_runtime_unless_it_arms_a_timer() {
     drop(guard);
     drop(waiter.answer().unwrap());
     assert!(space.audit().is_quiescent());
+}
+
+#[test]
+fn whole_life_of_a_lockspace_needs_no_runtime() {
+    assert!(Handle::try_current().is_err());
+    let space = LockSpace::new();
+    let guard = Hand::new(space.acquire("a").into_future()).answer().unwrap();
+    let mut released = Hand::new(space.wait_until_released("a", None)).waits();
+    let limits = SectionOptions::new().wait_timeout(ms(3_600_000));
+    let mut section = Hand::new(space.critical_section("a", limits, async |_| "done")).waits();
+    guard.release().unwrap();
+    assert_eq!((released.take_wakes(), section.take_wakes()), (1, 1));
+    assert_eq!((released.answer(), section.answer().unwrap()), (Ok(()), "done"));
+
+    let guard = Hand::new(space.acquire("a").lease(ms(3_600_000)).into_future()).answer().unwrap();
+    let mut shutdown = Hand::new(space.shutdown(ms(3_600_000))).waits();
+    drop(guard);
+    assert_eq!(shutdown.take_wakes(), 1);
+    assert_eq!(shutdown.answer().released, 1);
 }
 
 #[test]

@@ -38,6 +38,8 @@ async fn report_tells_what_became_of_everybody() {
     let report = shutdown.answer();
     assert_eq!((report.released, report.cancelled, report.revoked), (4, 4, 3));
     assert_eq!(report.took, ms(10));
+    let told = report.to_string();
+    assert_eq!(told, "4 released, 4 cancelled, 3 revoked, in 10ms");
     drop((keep, leased, forced));
     assert!(space.audit().is_quiescent());
 }

@@ -11,13 +11,9 @@ macro_rules! documents {
 
 documents! {
     readme: "README.md",
-    architecture: "docs/ARCHITECTURE.md",
     guarantees: "docs/guarantees.md",
     guide: "docs/guide.md",
     history_format: "docs/history-format.md",
-    invariants: "docs/invariants.md",
-    testing: "docs/testing.md",
-    vocabulary: "docs/vocabulary.md",
     of_lockspace: "impl/lockspace/README.md",
     of_conformance: "impl/conformance/README.md",
     of_etcd: "impl/etcd/README.md",

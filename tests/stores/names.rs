@@ -22,6 +22,24 @@ async fn a_name_is_held_by_one_of_two_lockspaces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_would_not_wait_awaits_that_in_a_task_and_does_not_block_it() {
+    let store = Memory::new();
+    let space = open(store.clone()).await;
+    let blocks = tokio::spawn({
+        let space = space.clone();
+        async move { space.try_acquire(NAME).map(drop) }
+    });
+    assert!(blocks.await.unwrap_err().is_panic());
+    let guard = space.acquire(NAME).wait_timeout(Duration::ZERO).await.unwrap();
+    // What is held here is known here: nobody need be asked.
+    assert!(matches!(space.try_acquire(NAME), Err(AcquireError::Busy { .. })));
+    drop(guard);
+    settle().await;
+    assert_eq!(names(&store).await, [""; 0]);
+    assert!(space.audit().is_clean(), "{}", space.audit());
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_grow_although_no_row_is_left() {
     let store = Memory::new();
     let (here, there) = (open(store.clone()).await, open(store.clone()).await);

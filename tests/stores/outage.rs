@@ -229,6 +229,21 @@ async fn a_store_that_panics_ends_the_lockspace_and_not_the_process() {
     assert!(matches!(refused, Err(AcquireError::ShuttingDown { .. })), "{refused:?}");
     let report = within(TTL, space.shutdown(Duration::ZERO)).await;
     assert!(report.session_left, "its row goes when others have missed it for a ttl");
+    let told = report.to_string();
+    assert_eq!(told, "0 released, 1 cancelled, 0 revoked, in 0ns; the session's row is left");
     drop(guard);
     assert!(space.audit().is_quiescent(), "{}", space.audit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_without_the_store_tells_what_it_could_not_give_back() {
+    let store = Faulty::over(Memory::new());
+    let space = open(store.clone()).await;
+    let guard = space.acquire(NAME).await.unwrap();
+    store.usually(Fate::Swallowed);
+    let report = within(TTL, space.shutdown(Duration::ZERO)).await;
+    assert_eq!((report.revoked, report.unreturned, report.session_left), (1, 1, true));
+    let told = report.to_string();
+    assert!(told.ends_with("; 1 not given back to the store; the session's row is left"), "{told}");
+    drop(guard);
 }

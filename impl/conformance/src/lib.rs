@@ -40,8 +40,8 @@
 //! ```
 //!
 //! A harness that can also restart, kill or disturb its server, set its version, or tell other processes
-//! where it is, says so by more functions, and more cases can look. `docs/writing-a-backend.md` in the
-//! repository walks through all of it.
+//! where it is, says so by more functions, and more cases can look. "Writing a backend", in the documentation
+//! of lockspace, walks through all of it.
 //!
 //! # What comes of a case
 //! | [`Verdict`] | the test | |

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// What the lock protects: a text, and the greatest token that has written it.
 #[derive(Default)]
 struct Report {
-    greatest: u64,
+    greatest: Option<FencingToken>,
     text: String,
 }
 
@@ -28,10 +28,10 @@ async fn write(
     let token = headers.get("fencing-token").and_then(|token| token.to_str().ok()?.parse().ok());
     let Some(token) = token else { return StatusCode::PRECONDITION_REQUIRED };
     let mut report = report.lock().unwrap();
-    if token < report.greatest {
+    if Some(token) < report.greatest {
         return StatusCode::PRECONDITION_FAILED;
     }
-    *report = Report { greatest: token, text };
+    *report = Report { greatest: Some(token), text };
     StatusCode::NO_CONTENT
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong, to which name, and what to do about it. Nothing here is lost by an error: a
 //! request that is refused leaves nothing behind.
 
+use std::fmt;
 use std::time::Duration;
 
 use lockspace_spec::{FencingToken, Refusal};
@@ -203,7 +204,7 @@ pub struct UnreadableSession {
 /// The hold has ended, and its holder did not release it. Somebody else may hold the name: stop, and
 /// let the resource refuse your fencing token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the hold of {name:?} with token {token} was lost: {}", because(*reason))]
+#[error("the hold of {name:?} with token {token} was lost: {reason}")]
 #[non_exhaustive]
 pub struct LostHold {
     /// The name.
@@ -240,7 +241,8 @@ pub enum SessionEnd {
     Removed,
     /// The store has lost what the session had written, or was restored from a copy, or gives versions that
     /// are not greater than those it has given before. In the last case nothing is granted in this process
-    /// until they are: `docs/protocol-over-a-store.md` says what an operator must do.
+    /// until they are: "A store that goes back", in "The protocol over a store" in the documentation of
+    /// lockspace, says what an operator must do.
     StoreWentBack,
     /// Something was written over its row that cannot be read. It is left as it is, and so is what the
     /// session held: until somebody removes the row, whoever asks for that is told
@@ -259,16 +261,26 @@ impl From<Loss> for lockspace_spec::Loss {
     }
 }
 
-fn because(reason: Loss) -> &'static str {
-    match reason {
-        Loss::LeaseElapsed => "its lease ended",
-        Loss::Forced => "it was force-released",
-        Loss::Shutdown => "the lockspace shut down and its grace ended",
-        Loss::Unreadable => "its row in the store cannot be read any more",
-        Loss::Session(SessionEnd::Outage) => "the session was not kept alive in time",
-        Loss::Session(SessionEnd::Removed) => "the session was removed from the store",
-        Loss::Session(SessionEnd::StoreWentBack) => "the store has lost data",
-        Loss::Session(SessionEnd::Unreadable) => "the session's row cannot be read any more",
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LeaseElapsed => f.write_str("its lease ended"),
+            Self::Forced => f.write_str("it was force-released"),
+            Self::Shutdown => f.write_str("the lockspace shut down and its grace ended"),
+            Self::Unreadable => f.write_str("its row in the store cannot be read any more"),
+            Self::Session(end) => end.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for SessionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Outage => "the session was not kept alive in time",
+            Self::Removed => "the session was removed from the store",
+            Self::StoreWentBack => "the store has lost data",
+            Self::Unreadable => "the session's row cannot be read any more",
+        })
     }
 }
 

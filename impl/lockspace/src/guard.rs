@@ -87,12 +87,17 @@ impl<'a> Guard<'a> {
         self.space().engine().name_of(self.hold())
     }
 
-    /// The number of this grant, greater than that of every earlier grant of the name (S2). No two
-    /// grants have the same, but the tokens of different names say nothing about which came first.
+    /// The number of this grant, greater than that of every earlier grant of the name (S2) in this
+    /// lockspace; over a store, in the life of its data. No two grants have the same, but the tokens of
+    /// different names say nothing about which came first.
     ///
     /// Send it along with everything that you write to what the lock protects, and have the resource
     /// refuse a token smaller than the greatest it has seen: a lock alone cannot stop a holder that was
     /// overtaken and does not know it yet.
+    ///
+    /// Tokens of a lockspace in memory begin anew with the process, and those of two processes cannot be
+    /// compared. A resource that outlives the process needs tokens from a store, or a number of its own
+    /// before the token, greater with each start: compare `(start, token)`.
     #[must_use]
     pub fn fencing_token(&self) -> FencingToken {
         self.token

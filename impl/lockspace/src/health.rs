@@ -86,6 +86,16 @@ pub enum SessionState {
     Lost,
 }
 
+impl fmt::Display for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fresh => "fresh",
+            Self::Suspect => "suspect",
+            Self::Lost => "lost",
+        })
+    }
+}
+
 /// How well a lockspace is, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HealthLevel {

@@ -21,8 +21,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Three ways to use it: as a [guard](LockSpace::acquire), from tasks and from threads alike; as a
-//! [critical section](LockSpace::critical_section) around a body of code; and, for services, with a
+//! Three ways to use it: a [guard](LockSpace::acquire), in a task or in a [thread](Acquire::blocking); a
+//! [critical section](LockSpace::critical_section) around a body of code. Services end with a
 //! [graceful shutdown](LockSpace::shutdown).
 //!
 //! The guarantees that the documentation cites by ID (S1 exclusion, S2 fencing, S3 FIFO, S4 exactly once,

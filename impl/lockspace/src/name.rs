@@ -1,6 +1,8 @@
 //! Names: what a lock is called.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::str::FromStr;
 
 use smol_str::SmolStr;
 
@@ -14,6 +16,18 @@ use smol_str::SmolStr;
 /// assert_eq!(LockName::new("invoice/42")?.as_str(), "invoice/42");
 /// assert_eq!(LockName::new(""), Err(NameError::Empty));
 /// assert_eq!(LockName::new(&"x".repeat(256)), Err(NameError::TooLong { bytes: 256 }));
+/// # Ok::<(), NameError>(())
+/// ```
+///
+/// It is compared with text as it is, and found by text where names are keys:
+///
+/// ```
+/// # use std::collections::BTreeMap;
+/// # use lockspace::{LockName, NameError};
+/// let name: LockName = "invoice/42".parse()?;
+/// assert_eq!(name, *"invoice/42");
+/// let booked = BTreeMap::from([(name, 17)]);
+/// assert_eq!(booked.get("invoice/42"), Some(&17));
 /// # Ok::<(), NameError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,9 +166,46 @@ impl fmt::Debug for KeptName {
     }
 }
 
+impl FromStr for LockName {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<&str> for LockName {
+    type Error = NameError;
+
+    fn try_from(name: &str) -> Result<Self, NameError> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<String> for LockName {
+    type Error = NameError;
+
+    fn try_from(name: String) -> Result<Self, NameError> {
+        Self::new(&name)
+    }
+}
+
 impl AsRef<str> for LockName {
     fn as_ref(&self) -> &str {
         self.as_str()
+    }
+}
+
+/// A name is equal, ordered and hashed as its text is.
+impl Borrow<str> for LockName {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for LockName {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
     }
 }
 

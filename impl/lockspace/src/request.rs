@@ -47,7 +47,8 @@ use crate::sync::with_parker;
 /// cannot starve its neighbours; with the budget spent, the future first yields and then queues.
 ///
 /// # Panics
-/// Never when awaited. [`blocking`](Self::blocking) panics where it must not block.
+/// Never when awaited. [`blocking`](Self::blocking) panics where it must not block, and over a store so does
+/// [`try_now`](Self::try_now).
 #[derive(Clone, Copy)]
 #[must_use = "a request does nothing until it is awaited or ended"]
 pub struct Acquire<'s, 'n> {

@@ -11,6 +11,18 @@ use crate::runtime;
 use crate::space::{LockSpace, Shared};
 use crate::sync::with_parker;
 
+/// One line, for a log.
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { released, cancelled, revoked, took, unreturned, session_left } = self;
+        write!(f, "{released} released, {cancelled} cancelled, {revoked} revoked, in {took:?}")?;
+        if *unreturned > 0 {
+            write!(f, "; {unreturned} not given back to the store")?;
+        }
+        f.write_str(if *session_left { "; the session's row is left" } else { "" })
+    }
+}
+
 impl LockSpace {
     /// Shuts the lockspace down, and waits until it is closed.
     ///

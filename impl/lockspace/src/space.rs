@@ -195,6 +195,9 @@ impl LockSpace {
     /// # Errors
     /// As [`Acquire::try_now`].
     ///
+    /// # Panics
+    /// Over a store, as [`Acquire::try_now`].
+    ///
     /// ```
     /// let space = lockspace::LockSpace::new();
     /// let guard = space.try_acquire("invoice/42")?;
@@ -229,6 +232,8 @@ impl LockSpace {
 
     /// Waits until the hold of `name` that is current now has ended, without wanting the name. If it is
     /// free, that is at once. When this returns, somebody else may hold the name already.
+    ///
+    /// Over a store it looks at this process only: a name that another process holds counts as free here.
     ///
     /// # Errors
     /// [`WaitError`]: the name is not one, or the hold did not end within `limit`.
@@ -305,7 +310,8 @@ impl LockSpace {
         Ok(token)
     }
 
-    /// Who holds and who waits, for people to look at. By the time they do, it may be otherwise.
+    /// Who holds and who waits, for people to look at. By the time they do, it may be otherwise. Over a
+    /// store it shows who does here; [`survey`](Self::survey) shows everybody.
     ///
     /// Each name is shown as it was at one moment; two names may be shown at different moments.
     ///
@@ -329,7 +335,8 @@ impl LockSpace {
         snapshot
     }
 
-    /// Recounts every entry, waiter, timer and queue, and names what is out of place.
+    /// Recounts every entry, waiter, timer and queue, and names what is out of place. Over a store it
+    /// counts what there is in this process.
     ///
     /// It stops the lockspace while it counts: for tests and for the worst of nights, not for a loop.
     ///
@@ -482,14 +489,16 @@ impl Builder {
     /// At most this many names are in use at once; a request for one more is refused as
     /// [`AtCapacity`](AcquireError::AtCapacity). Without it there is no limit but memory.
     ///
-    /// The limit costs one shared counter on every acquire and release of a free name.
+    /// The limit costs one shared counter on every acquire and release of a free name. Over a store it is
+    /// one of this process: names that are held or wanted here.
     pub fn max_names(mut self, max: usize) -> Self {
         self.setup.max_names = Some(max);
         self
     }
 
     /// At most this many requests wait for one name; one more is refused as
-    /// [`AtCapacity`](AcquireError::AtCapacity). Without it there is no limit but memory.
+    /// [`AtCapacity`](AcquireError::AtCapacity). Without it there is no limit but memory. Over a store it
+    /// is one of this process: those who wait elsewhere do not count.
     pub fn max_waiters_per_name(mut self, max: u32) -> Self {
         self.setup.max_waiters_per_name = Some(max);
         self
@@ -582,7 +591,8 @@ impl Builder {
     /// free. The package `lockspace-history` has recorders and the judge.
     ///
     /// Over a store, a history says of some of it [otherwise](Recorder::record_seen) than users were told,
-    /// since it does not show what other processes do; `docs/history-format.md` says of what.
+    /// since it does not show what other processes do; "Histories", in the documentation of lockspace,
+    /// says of what.
     ///
     /// Each call adds a recorder; every one is told everything.
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {

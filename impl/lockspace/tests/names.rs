@@ -1,5 +1,7 @@
 //! Whatever text is asked for, it is a name or an error that says what is wrong with it, everywhere.
 
+use std::collections::{BTreeSet, HashSet};
+
 use lockspace::store::Key;
 use lockspace::{AcquireError, LockName, LockSpace, NameError};
 use proptest::prelude::*;
@@ -25,6 +27,28 @@ proptest! {
         if let Ok(name) = name {
             prop_assert_eq!(name.as_str(), &text);
             prop_assert_eq!(Key::parse(&Key::Lock(name.clone()).to_string()), Some(Key::Lock(name)));
+        }
+    }
+
+    #[test]
+    fn text_becomes_a_name_in_the_same_way_everywhere(text in texts()) {
+        let name = LockName::new(&text);
+        prop_assert_eq!(&text.parse::<LockName>(), &name);
+        prop_assert_eq!(&LockName::try_from(text.as_str()), &name);
+        prop_assert_eq!(&LockName::try_from(text.clone()), &name);
+    }
+
+    #[test]
+    fn a_name_is_found_and_compared_as_its_text_is(texts in prop::collection::vec(texts(), 0..20)) {
+        let names = || texts.iter().filter_map(|text| LockName::new(text).ok());
+        let (hashed, sorted) = (HashSet::<_>::from_iter(names()), BTreeSet::from_iter(names()));
+        for text in &texts {
+            let is_name = LockName::new(text).is_ok();
+            prop_assert_eq!(hashed.contains(text.as_str()), is_name);
+            prop_assert_eq!(sorted.contains(text.as_str()), is_name);
+            for name in names() {
+                prop_assert_eq!(name == **text, name.as_str() == text);
+            }
         }
     }
 

@@ -55,7 +55,7 @@ impl Worker {
         token: FencingToken,
         done: i64,
     ) -> Result<bool, tokio_postgres::Error> {
-        let token = i64::try_from(token.0).expect("tokens over a store fit into a bigint");
+        let token = i64::try_from(token).expect("tokens over a store fit into a bigint");
         Ok(self.table.execute(WRITE, &[&job, &token, &done]).await? == 1)
     }
 

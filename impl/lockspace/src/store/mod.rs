@@ -7,8 +7,11 @@
 //! itself, [`others`] when it may declare another one dead, [`claimant`] what it does about one name, and
 //! [`member`] puts these together into the machine that a process runs.
 //!
-//! `docs/protocol-over-a-store.md` tells the protocol; `model/src/cluster` checks these very functions in
-//! all states within its bounds, with clocks that drift and messages that are late or lost.
+//! "The protocol over a store", in the documentation of lockspace, tells the protocol; its package
+//! `lockspace-model` checks these very functions in all states within its bounds, with clocks that drift and
+//! messages that are late or lost. For it the modules are public: whoever uses or writes a store needs only
+//! what stands here and in [`record`]. [`claimant`], [`decide`], [`member`], [`others`] and [`session`] may
+//! change in any version.
 //!
 //! All of these neither read a clock nor wait, start anything or call a store: whoever runs a
 //! [`Member`](member::Member) does. In a [`LockSpace`](crate::LockSpace) that was

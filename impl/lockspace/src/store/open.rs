@@ -229,9 +229,13 @@ impl Builder {
     ///   here want is asked for once.
     /// - A hold can be [lost](crate::Guard::lost) because the [session](crate::SessionEnd) ends. A new
     ///   session begins by itself, and those who wait go on waiting.
-    /// - [`snapshot`](LockSpace::snapshot), [`audit`](LockSpace::audit) and
-    ///   [`wait_until_released`](LockSpace::wait_until_released) concern what is held and wanted here;
-    ///   [`survey`](LockSpace::survey) shows what is held and wanted everywhere.
+    /// - [`try_acquire`](LockSpace::try_acquire) asks the store and blocks the thread for the answer, which
+    ///   panics in a task of a runtime.
+    /// - [`snapshot`](LockSpace::snapshot), [`audit`](LockSpace::audit), [`stats`](LockSpace::stats),
+    ///   [`wait_until_released`](LockSpace::wait_until_released),
+    ///   [`force_release`](LockSpace::force_release), leases, limits and the detection of deadlocks concern
+    ///   what is held and wanted here; [`survey`](LockSpace::survey) and
+    ///   [`force_release_everywhere`](LockSpace::force_release_everywhere) reach all processes.
     /// - [`shards`](Self::shards) has no effect.
     ///
     /// That another process has died is found out by being there for as long as that one's ttl, waiting or

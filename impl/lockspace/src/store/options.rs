@@ -98,7 +98,7 @@ impl Options {
     /// After how long a silence of this process others take over what it holds. Default: 15 seconds.
     ///
     /// It is also about as long as an outage of the store may last before holds are lost: the session is
-    /// kept alive every third of it, less the drift margin.
+    /// kept alive every third of what is left of it after the drift margin: every 4.5 seconds by default.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self

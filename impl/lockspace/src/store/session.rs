@@ -8,8 +8,8 @@
 //!
 //! No clock is compared with another one. That they run at about the same *speed* is assumed: with clocks
 //! that are wrong by at most the part ρ, a margin of `ttl · 2ρ / (1 + ρ)` suffices. The usual margin, a
-//! tenth of the ttl, allows for 5 %. What breaks if clocks are worse is told in
-//! `docs/protocol-over-a-store.md`.
+//! tenth of the ttl, allows for 5 %. What breaks if clocks are worse is told in "The protocol over a store",
+//! in the documentation of lockspace.
 //!
 //! The end of the trust is final: not even a late answer that the session was kept alive brings it back,
 //! because its users may have been told (upholds S4).
