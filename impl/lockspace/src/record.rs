@@ -130,6 +130,12 @@ impl Tape {
         places
     }
 
+    /// Whether anything is recorded.
+    #[inline(always)]
+    pub(crate) fn is_running(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A call has ended.
     #[inline(always)]
     pub(crate) fn returned<A: Into<Answer>>(&self, call: Taped, how: impl FnOnce() -> A) {

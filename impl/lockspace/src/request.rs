@@ -320,12 +320,20 @@ impl<'s, 'n> Acquire<'s, 'n> {
         }
     }
 
-    /// The guard comes before the record: a recorder that panics leaves no hold behind.
     #[inline(always)]
     fn granted(&self, hold: HoldKey, call: Taped) -> Guard<'s> {
+        if self.space.tape().is_running() {
+            self.record_grant(hold, call);
+        }
+        Guard::new(self.space, hold, call)
+    }
+
+    #[cold]
+    fn record_grant(&self, hold: HoldKey, call: Taped) {
+        // Meanwhile this guard has the hold: a recorder that panics leaves none behind.
         let guard = Guard::new(self.space, hold, call);
         self.space.tape().returned(call, || record::acquired(&Acquired::Granted(hold)));
-        guard
+        std::mem::forget(guard);
     }
 
     #[cold]
