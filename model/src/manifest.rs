@@ -43,6 +43,9 @@ pub struct Run {
     pub grants: Option<u64>,
     /// With a number of shards the machine is the engine's algorithm, judged by its refinement.
     pub shards: Option<usize>,
+    /// Whether the engine's waits and leases have no limits, so that there is no timer but that of the grace.
+    #[serde(default)]
+    pub untimed: bool,
     /// Whether the machine is the lock whose operations take several steps, with a bound on grants.
     #[serde(default)]
     pub stepwise: bool,
@@ -144,6 +147,9 @@ impl Run {
         if self.shards == Some(0) {
             return Err("an engine has at least one shard");
         }
+        if self.untimed && self.shards.is_none() {
+            return Err("only an engine can be untimed");
+        }
         match self.requests {
             Some(0) => Err("an owner has at least one request"),
             Some(requests) if !self.clients.is_multiple_of(requests) => {
@@ -165,7 +171,8 @@ impl Run {
         match (self.shards, self.grants) {
             (Some(shards), _) => {
                 let (clients, names) = (usize::from(self.clients), usize::from(self.names));
-                AnyMachine::Engine(Engine { clients, names, shards, fault: None })
+                let timed = !self.untimed;
+                AnyMachine::Engine(Engine { clients, names, shards, timed, fault: None })
             }
             (None, Some(grants)) if self.stepwise => {
                 let (clients, algorithm) = (self.clients, Algorithm::CORRECT);
@@ -241,6 +248,9 @@ impl Run {
         ];
         if let Some(shards) = self.shards {
             bounds += &format!(" in {shards} shard{}", plural(shards));
+        }
+        if self.untimed {
+            bounds += ", untimed";
         }
         if let Some(requests) = self.requests {
             bounds += &format!(" of {} owners", self.clients / requests);

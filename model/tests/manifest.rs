@@ -72,6 +72,7 @@ fn a_manifest_that_cannot_be_is_an_error_that_says_why() {
     };
     for (line, says) in [
         ("shards = 0", "at least one shard"),
+        ("untimed = true", "only an engine"),
         ("requests = 0", "at least one request"),
         ("requests = 3", "as many requests"),
         ("colour = 1", "unknown field"),

@@ -1,9 +1,12 @@
 //! Threads: the same queue, without any runtime.
 
-use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use lockspace::{AcquireError, LockSpace, Loss};
+use lockspace_spec::history::{Event, Recorder, What};
 use lockspace_tests::{Hand, until};
 
 use crate::ms;
@@ -150,13 +153,40 @@ fn thread_of_the_blocking_pool_may_block() {
     assert!(space.audit().is_quiescent());
 }
 
+/// Holds back whoever has queued until the one before it has released: so it is woken before it sleeps.
+struct HoldsBack {
+    queued: Sender<()>,
+    released: Mutex<Receiver<()>>,
+}
+
+impl Recorder for HoldsBack {
+    fn record(&self, event: Event) {
+        if let What::Queued(..) = event.what {
+            // Nobody listens the second time, nor is anybody waited for.
+            let _ = self.queued.send(());
+            let _ = self.released.lock().unwrap().recv();
+        }
+    }
+}
+
 #[test]
 fn wake_up_left_over_from_one_wait_does_not_end_the_next() {
-    let space = LockSpace::new();
-    thread::current().unpark();
-    let _guard = space.try_acquire("a").unwrap();
-    for _ in 0..3 {
-        let error = space.acquire("a").wait_timeout(ms(2)).blocking().unwrap_err();
+    let (queues, queued) = channel();
+    let (releases, released) = channel::<()>();
+    let holds_back = HoldsBack { queued: queues, released: Mutex::new(released) };
+    let space = LockSpace::builder().recorder(Arc::new(holds_back)).build();
+    thread::scope(|threads| {
+        let first = space.try_acquire("a").unwrap();
+        threads.spawn(move || {
+            queued.recv().unwrap();
+            drop(first);
+            drop(releases);
+        });
+        // It finds its grant without having slept, so its wake-up is left.
+        let _guard = space.blocking_acquire("a").unwrap();
+        let (limit, begun) = (ms(50), Instant::now());
+        let error = space.acquire("a").wait_timeout(limit).blocking().unwrap_err();
         assert!(matches!(error, AcquireError::TimedOut { .. }), "{error}");
-    }
+        assert!(begun.elapsed() >= limit, "it ended after {:?}", begun.elapsed());
+    });
 }

@@ -60,6 +60,13 @@ impl<S: Store> Client<S> {
         self.swap(key, expected, !removes).await;
     }
 
+    /// Makes the row if it is not there, and else removes it. Whether it knows that it has.
+    pub(crate) async fn make_or_remove(&mut self, key: &str) -> bool {
+        self.load(key).await;
+        let known = self.known.get(key).copied().flatten();
+        matches!(self.swap(key, known, known.is_none()).await, Outcome::Swapped(_))
+    }
+
     pub(crate) async fn load(&mut self, key: &str) {
         let begin = Instant::now();
         let loaded = self.store.load(key).await;
@@ -70,7 +77,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Writes bytes that nobody else ever writes, or removes the row.
-    async fn swap(&mut self, key: &str, expected: Option<Version>, puts: bool) {
+    async fn swap(&mut self, key: &str, expected: Option<Version>, puts: bool) -> Outcome {
         let new = puts.then(|| format!("{}.{}", self.number, self.seen.len()).into_bytes());
         let begin = Instant::now();
         let outcome = match self.store.swap(key, expected, new.as_deref()).await {
@@ -85,5 +92,6 @@ impl<S: Store> Client<S> {
         }
         let what = What::Swap { expected, new, outcome };
         self.seen.push(Seen { key: key.into(), begin, end, what });
+        outcome
     }
 }

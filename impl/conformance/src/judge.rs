@@ -38,13 +38,16 @@ struct Row<'a> {
     /// Whether there are swaps of which nobody knows, and what they would have written.
     unknown: bool,
     perhaps: BTreeSet<&'a [u8]>,
+    /// The versions that swaps have replaced or removed, or perhaps.
+    replaced: BTreeSet<Version>,
 }
 
 /// What is wrong with it, if anything is.
 pub(crate) fn swaps(seen: &[Seen]) -> Result<(), String> {
     for (key, calls) in by_key(seen) {
         let row = history(&calls);
-        let faults = [chain(&row), visible(&row, &calls), latest(&row, &calls)];
+        let faults =
+            [chain(&row), visible(&row, &calls), accounted(&row, &calls), latest(&row, &calls)];
         faults.into_iter().collect::<Result<(), _>>().map_err(|fault| format!("{key}: {fault}"))?;
     }
     Ok(())
@@ -116,10 +119,14 @@ fn history<'a>(calls: &[&'a Seen]) -> Row<'a> {
         refused: BTreeSet::new(),
         unknown: false,
         perhaps: BTreeSet::new(),
+        replaced: BTreeSet::new(),
     };
     for call in calls {
         let What::Swap { expected, new, outcome } = &call.what else { continue };
         let (expected, new) = (*expected, new.as_deref());
+        if !matches!(outcome, Outcome::Conflict | Outcome::NotDone) {
+            row.replaced.extend(expected);
+        }
         match *outcome {
             Outcome::Swapped(version) => {
                 row.done.push(Done { begin: call.begin, end: call.end, version, expected, new });
@@ -174,6 +181,34 @@ fn visible(row: &Row<'_>, calls: &[&Seen]) -> Result<(), String> {
         }
         if !fits {
             return Err(format!("version {version} was loaded, and nobody has written it so"));
+        }
+    }
+    Ok(())
+}
+
+/// Whatever has gone was replaced or removed, by a swap that says so or by one of which nobody knows: a
+/// removal leaves no bytes by which it could be told.
+fn accounted(row: &Row<'_>, calls: &[&Seen]) -> Result<(), String> {
+    // When each version had first been seen by somebody.
+    let mut shown: BTreeMap<Version, Instant> = BTreeMap::new();
+    for call in calls {
+        let version = match &call.what {
+            What::Loaded(Some((version, _))) => *version,
+            What::Swap { new: Some(_), outcome: Outcome::Swapped(version), .. } => *version,
+            _ => continue,
+        };
+        let first = shown.entry(version).or_insert(call.end);
+        *first = call.end.min(*first);
+    }
+    let last = shown.keys().chain(row.done.iter().map(|done| &done.version)).max().copied();
+    let empty = calls.iter().filter(|call| matches!(call.what, What::Loaded(None)));
+    let empty = empty.map(|call| call.begin).max();
+    for (version, end) in shown {
+        let gone = last > Some(version) || empty.is_some_and(|empty| end < empty);
+        if gone && !row.replaced.contains(&version) {
+            return Err(format!(
+                "version {version} has gone, and whoever swapped it was told that it was not done"
+            ));
         }
     }
     Ok(())

@@ -51,6 +51,10 @@
 //! | not claimed | passes | the store does not promise it |
 //! | not run | passes, and says so | the harness had no server |
 //! | refuted | fails | the store does something else than it promises |
+//! | undecided | fails | so it seems, and it may be because the machine or the store stood still |
+//!
+//! Cases have limits of real time. Where one was exceeded and the machine stood still meanwhile, which a
+//! thread measures, the case looks again, three times at most.
 //!
 //! "Proved" means what a test can: in so many runs nothing spoke against it. With
 //! `LOCKSPACE_CONFORMANCE_REPORT` set to a folder, the [report](Report) is kept there, as Markdown and as
@@ -68,6 +72,7 @@ mod place;
 mod process;
 mod report;
 mod run;
+mod still;
 mod suite;
 
 pub use cases::{CASES, is_about_locks};

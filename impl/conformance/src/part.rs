@@ -5,7 +5,7 @@ use lockspace::store::{Store, StoreError, Swap, Version};
 use lockspace::{Guard, LockSpace};
 
 use crate::Harness;
-use crate::cases::{LIMIT, options};
+use crate::cases::{LIMIT, open_again, options};
 use crate::process::{Answer, Ask, answer, asked};
 
 /// Plays it, until whoever asks is gone.
@@ -20,7 +20,7 @@ pub(crate) async fn play<H: Harness>(address: &str) {
             }
             Ask::Acquire { name } => {
                 if user.is_none() {
-                    user = Some(User::new(H::open_at(address).await).await);
+                    user = Some(User::new(async || (H::open_at(address).await, ())).await);
                 }
                 user.as_mut().expect("it was just made").acquire(&name).await
             }
@@ -43,9 +43,8 @@ struct User {
 }
 
 impl User {
-    async fn new(store: impl Store) -> Self {
-        let space = LockSpace::open(store, options()).await;
-        let space = space.unwrap_or_else(|error| panic!("it cannot be opened: {error:?}"));
+    async fn new<S: Store>(open: impl AsyncFn() -> (S, ())) -> Self {
+        let (space, ()) = open_again(options(), open).await;
         Self { space, guard: None }
     }
 

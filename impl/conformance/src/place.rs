@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
 
+use crate::still::Silence;
 use crate::{Harness, NotOffered, NotRun};
 
 /// A future of which only the output is known.
@@ -15,11 +17,23 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Found = Option<(Version, Vec<u8>)>;
 
 /// The place where a case happens.
-pub(crate) struct Place(Box<dyn AnyHarness>);
+pub(crate) struct Place {
+    harness: Box<dyn AnyHarness>,
+    silence: Arc<Silence>,
+}
 
 impl Place {
-    pub(crate) async fn start<H: Harness>() -> Result<Self, NotRun> {
-        Ok(Self(Box::new(H::start().await?)))
+    pub(crate) async fn start<H: Harness>(silence: Arc<Silence>) -> Result<Self, NotRun> {
+        Ok(Self { harness: Box::new(H::start().await?), silence })
+    }
+
+    /// Another place, as new as this one was.
+    pub(crate) async fn another(&self) -> Result<Self, NotRun> {
+        self.harness.start_another(Arc::clone(&self.silence)).await
+    }
+
+    pub(crate) async fn open(&self) -> Opened {
+        Opened { store: self.harness.connect().await, silence: Arc::clone(&self.silence) }
     }
 }
 
@@ -27,16 +41,15 @@ impl Deref for Place {
     type Target = dyn AnyHarness;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        &*self.harness
     }
 }
 
 /// A [`Harness`], without its type.
 pub(crate) trait AnyHarness: Send + Sync {
-    /// Another place, as new as this one was.
-    fn another(&self) -> Boxed<'_, Result<Place, NotRun>>;
+    fn start_another(&self, silence: Arc<Silence>) -> Boxed<'_, Result<Place, NotRun>>;
     fn many(&self) -> usize;
-    fn open(&self) -> Boxed<'_, Opened>;
+    fn connect(&self) -> Boxed<'_, Box<dyn AnyStore>>;
     fn restart(&self) -> Boxed<'_, Result<(), NotOffered>>;
     fn kill(&self) -> Boxed<'_, Result<(), NotOffered>>;
     fn disturb(&self) -> Boxed<'_, Result<(), NotOffered>>;
@@ -45,16 +58,16 @@ pub(crate) trait AnyHarness: Send + Sync {
 }
 
 impl<H: Harness> AnyHarness for H {
-    fn another(&self) -> Boxed<'_, Result<Place, NotRun>> {
-        Box::pin(Place::start::<H>())
+    fn start_another(&self, silence: Arc<Silence>) -> Boxed<'_, Result<Place, NotRun>> {
+        Box::pin(Place::start::<H>(silence))
     }
 
     fn many(&self) -> usize {
         H::MANY
     }
 
-    fn open(&self) -> Boxed<'_, Opened> {
-        Box::pin(async { Opened(Box::new(Harness::open(self).await)) })
+    fn connect(&self) -> Boxed<'_, Box<dyn AnyStore>> {
+        Box::pin(async { Box::new(self.open().await) as Box<dyn AnyStore> })
     }
 
     fn restart(&self) -> Boxed<'_, Result<(), NotOffered>> {
@@ -78,11 +91,14 @@ impl<H: Harness> AnyHarness for H {
     }
 }
 
-/// A store that was opened in a place.
-pub(crate) struct Opened(Box<dyn AnyStore>);
+/// A store that was opened in a place, and is listened to.
+pub(crate) struct Opened {
+    store: Box<dyn AnyStore>,
+    silence: Arc<Silence>,
+}
 
 /// A [`Store`], without its type.
-trait AnyStore: Send + Sync {
+pub(crate) trait AnyStore: Send + Sync {
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Found, StoreError>>;
     fn swap<'a>(
         &'a self,
@@ -124,7 +140,7 @@ impl<S: Store> AnyStore for S {
 
 impl Store for Opened {
     async fn load(&self, key: &str) -> Result<Found, StoreError> {
-        self.0.load(key).await
+        self.silence.around(self.store.load(key)).await
     }
 
     async fn swap(
@@ -133,18 +149,18 @@ impl Store for Opened {
         expected: Option<Version>,
         new: Option<&[u8]>,
     ) -> Result<Swap, StoreError> {
-        self.0.swap(key, expected, new).await
+        self.silence.around(self.store.swap(key, expected, new)).await
     }
 
     async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
-        self.0.scan(prefix).await
+        self.silence.around(self.store.scan(prefix)).await
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
-        self.0.watch(key, known).await;
+        self.store.watch(key, known).await;
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
+        self.store.capabilities()
     }
 }

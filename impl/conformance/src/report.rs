@@ -22,6 +22,8 @@ pub enum Verdict {
     NotRun(String),
     /// The store does something else than it promises: what.
     Refuted(String),
+    /// The same, unless it was because the machine or the store stood still: for how long, and what.
+    Undecided(String),
 }
 
 impl fmt::Display for Verdict {
@@ -32,6 +34,7 @@ impl fmt::Display for Verdict {
             Self::NotClaimed => f.write_str("not claimed"),
             Self::NotRun(why) => write!(f, "NOT RUN: {why}"),
             Self::Refuted(what) => write!(f, "REFUTED: {what}"),
+            Self::Undecided(why) => write!(f, "UNDECIDED: {why}"),
         }
     }
 }

@@ -2,20 +2,29 @@
 
 use std::any::Any;
 use std::panic::resume_unwind;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime;
 use tokio::time::timeout;
 
-use crate::cases::{CASES, Stop, look};
+use crate::cases::{CASES, Late, SOON, Stop, is_about_locks, look};
 use crate::place::Place;
 use crate::process::{self, again};
+use crate::still::{Canary, Silence};
 use crate::{Harness, NotRun, Report, Verdict, part};
 
 /// What hangs is refuted after this time. Cases take seconds, on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// A machine that stood still for so long, all in all, may have made everything too late.
+const STILL: Duration = Duration::from_millis(300);
+/// A store that left calls without an answer for so long may have cost a session its trust; but one that
+/// does so for as long as anything may take has failed.
+const SILENT: Duration = Duration::from_secs(1);
+/// How often a case looks, at most.
+const LOOKS: u32 = 3;
 
 /// Looks at all cases, one after the other.
 ///
@@ -80,7 +89,7 @@ pub fn test<H: Harness>(name: &'static str, module: &str) {
     let verdict = judge::<H>(name, Some(module.unwrap_or_default() + name));
     eprintln!("{}: {name}: {verdict}", H::NAME);
     keep::<H>(name, verdict.clone());
-    assert!(!matches!(verdict, Verdict::Refuted(_)), "{verdict}");
+    assert!(!matches!(verdict, Verdict::Refuted(_) | Verdict::Undecided(_)), "{verdict}");
 }
 
 /// Writes the report anew, if somebody wants it.
@@ -101,22 +110,67 @@ fn keep<H: Harness>(name: &'static str, verdict: Verdict) {
     mine.write(folder.as_ref()).expect("the report can be written");
 }
 
-/// In a thread, so that whatever a case panics with is a verdict and nothing of it lives on.
+/// What a case has found to be wrong.
+struct Fault {
+    what: String,
+    /// For how long the machine stood still meanwhile, and the store, as far as that may be why.
+    machine: Duration,
+    store: Duration,
+}
+
 fn judge<H: Harness>(name: &'static str, test: Option<String>) -> Verdict {
+    decided(|| once::<H>(name, test.clone()))
+}
+
+/// The verdict of a case that looks so. A machine that stood still says nothing of the store, and is hoped to
+/// go on; of a store that did nobody knows whether it will do so again.
+fn decided(mut look: impl FnMut() -> Result<Verdict, Fault>) -> Verdict {
+    for number in 1.. {
+        let Fault { what, machine, store } = match look() {
+            Ok(verdict) => return verdict,
+            Err(fault) => fault,
+        };
+        if machine >= STILL && number < LOOKS {
+            eprintln!("the machine stood still for {machine:?}, and the case looks again: {what}");
+        } else if machine >= STILL {
+            return Verdict::Undecided(format!("the machine stood still for {machine:?}: {what}"));
+        } else if (SILENT..SOON).contains(&store) {
+            return Verdict::Undecided(format!("the store was silent for {store:?}: {what}"));
+        } else {
+            return Verdict::Refuted(what);
+        }
+    }
+    unreachable!("the last look is decided");
+}
+
+/// In a thread, so that whatever a case panics with is a fault and nothing of it lives on.
+fn once<H: Harness>(name: &'static str, test: Option<String>) -> Result<Verdict, Fault> {
+    let (canary, silence) = (Canary::start(), Arc::<Silence>::default());
+    let heard = Arc::clone(&silence);
     let thread = thread::Builder::new().name(name.into()).spawn(move || {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
         let runtime = runtime.expect("a runtime can be had");
-        let verdict = runtime.block_on(async { timeout(LIMIT, again(test, one::<H>(name))).await });
+        let case = again(test, one::<H>(name, silence));
+        let verdict = runtime.block_on(async { timeout(LIMIT, case).await });
         // A store that hangs must not have the case hang.
         runtime.shutdown_background();
-        verdict.unwrap_or_else(|_| Verdict::Refuted(format!("not done within {LIMIT:?}")))
+        verdict
+            .unwrap_or_else(|_| resume_unwind(Box::new(Late(format!("not done within {LIMIT:?}")))))
     });
     let ended = thread.expect("a thread can be started").join();
-    ended.unwrap_or_else(|panic| Verdict::Refuted(words(panic)))
+    let machine = canary.stop();
+    ended.map_err(|panic| match panic.downcast::<Late>() {
+        Ok(late) => Fault { what: late.0, machine, store: Duration::ZERO },
+        // Whoever holds a name holds it for as long as his session is believed in.
+        Err(panic) if is_about_locks(name) => {
+            Fault { what: words(panic), machine, store: heard.longest() }
+        }
+        Err(panic) => Fault { what: words(panic), machine: Duration::ZERO, store: Duration::ZERO },
+    })
 }
 
-async fn one<H: Harness>(name: &str) -> Verdict {
-    let place = match Place::start::<H>().await {
+async fn one<H: Harness>(name: &str, silence: Arc<Silence>) -> Verdict {
+    let place = match Place::start::<H>(silence).await {
         Ok(place) => place,
         Err(NotRun(why)) => return Verdict::NotRun(why),
     };
@@ -134,5 +188,58 @@ fn words(panic: Box<dyn Any + Send>) -> String {
     match said.or_else(|| panic.downcast_ref::<&str>().copied()) {
         Some(said) => said.into(),
         None => resume_unwind(panic),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often a case looks that finds this, and what comes of it.
+    fn looks(what: &str, machine: Duration, store: Duration) -> (u32, Verdict) {
+        let mut looks = 0;
+        let verdict = decided(|| {
+            looks += 1;
+            Err(Fault { what: what.into(), machine, store })
+        });
+        (looks, verdict)
+    }
+
+    #[test]
+    fn what_is_wrong_on_a_machine_that_goes_on_is_refuted_at_once() {
+        let almost = STILL - Duration::from_millis(1);
+        let refuted = Verdict::Refuted("two are inside".into());
+        assert_eq!(looks("two are inside", almost, Duration::ZERO), (1, refuted));
+    }
+
+    #[test]
+    fn what_is_wrong_whenever_the_machine_stands_still_is_undecided() {
+        let (looks, verdict) = looks("too late", STILL, Duration::ZERO);
+        let words = "the machine stood still for 300ms: too late";
+        assert_eq!((looks, verdict), (LOOKS, Verdict::Undecided(words.into())));
+    }
+
+    #[test]
+    fn what_is_wrong_only_while_the_machine_stands_still_is_proved() {
+        let mut looks = 0;
+        let verdict = decided(|| {
+            looks += 1;
+            let fault = Fault { what: "too late".into(), machine: STILL, store: Duration::ZERO };
+            if looks == 1 { Err(fault) } else { Ok(Verdict::Proved) }
+        });
+        assert_eq!((looks, verdict), (2, Verdict::Proved));
+    }
+
+    #[test]
+    fn what_is_wrong_while_the_store_is_silent_is_undecided_and_not_looked_at_again() {
+        let (looks, verdict) = looks("it was lost", Duration::ZERO, SILENT);
+        let words = "the store was silent for 1s: it was lost";
+        assert_eq!((looks, verdict), (1, Verdict::Undecided(words.into())));
+    }
+
+    #[test]
+    fn a_store_that_is_silent_for_as_long_as_anything_may_take_is_refuted() {
+        let (looks, verdict) = looks("it hangs", Duration::ZERO, SOON);
+        assert_eq!((looks, verdict), (1, Verdict::Refuted("it hangs".into())));
     }
 }

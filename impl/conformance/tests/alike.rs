@@ -81,6 +81,11 @@ habits! {
     a_store_whose_keys_end_at_a_zero_is_found: |key| key.split('\0').next().unwrap_or("").into();
     a_store_that_normalises_unicode_is_found: |key| key.replace("a\u{308}", "ä");
     a_store_that_heeds_no_width_is_found: |key| key.replace('ａ', "a");
+    a_store_that_keeps_forty_letters_is_found: |key| key.chars().take(40).collect();
+    a_store_that_keeps_as_many_as_a_byte_can_count_is_found: |key| key.chars().take(255).collect();
+    a_store_that_keeps_the_end_of_a_key_is_found: |key| {
+        key.chars().skip(key.chars().count().saturating_sub(40)).collect()
+    };
 }
 
 #[test]

@@ -55,22 +55,6 @@ async fn until_seen(store: &RedisStore, key: &str, bytes: &[u8]) -> Version {
     soon(seen).await
 }
 
-#[tokio::test]
-async fn a_row_is_swapped_only_from_the_version_it_has() {
-    let Some(server) = Redis::start() else { return };
-    let store = connect(&server).await;
-    let first = swapped(&store, "lock/a", None, b"one").await;
-    assert_eq!(store.swap("lock/a", None, Some(b"two")).await.unwrap(), Swap::Conflict);
-    assert_eq!(store.swap("lock/a", Some(Version(1)), None).await.unwrap(), Swap::Conflict);
-    assert_eq!(store.swap("lock/b", Some(first), Some(b"two")).await.unwrap(), Swap::Conflict);
-    assert_eq!(store.load("lock/a").await.unwrap(), Some((first, b"one".to_vec())));
-    let bytes: Vec<u8> = (0..=255).collect();
-    let second = swapped(&store, "lock/a", Some(first), &bytes).await;
-    assert_eq!(store.load("lock/a").await.unwrap(), Some((second, bytes)));
-    swapped(&store, "lock/a", Some(second), b"").await;
-    assert_eq!(store.load("lock/a").await.unwrap(), None);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_swap_a_version_one_does() {
     let Some(server) = Redis::start_with(&[]) else { return };
@@ -169,23 +153,6 @@ async fn versions_that_are_used_up_are_said_and_none_is_given_twice() {
 }
 
 #[tokio::test]
-async fn a_scan_shows_the_rows_of_its_prefix() {
-    let Some(server) = Redis::start() else { return };
-    let store = connect(&server).await;
-    for key in ["lock/a", "lock/b", "session/a"] {
-        swapped(&store, key, None, key.as_bytes()).await;
-    }
-    let keys = async |prefix| {
-        let rows = store.scan(prefix).await.unwrap();
-        let mut keys: Vec<_> = rows.into_iter().map(|row| row.key).collect();
-        keys.sort_unstable();
-        keys
-    };
-    assert_eq!(keys("lock/").await, ["lock/a", "lock/b"]);
-    assert_eq!(keys("").await, ["lock/a", "lock/b", "session/a"]);
-}
-
-#[tokio::test]
 async fn all_rows_of_a_namespace_are_one_key_and_are_lost_together() {
     let Some(server) = Redis::start() else { return };
     let store = connect(&server).await;
@@ -197,14 +164,17 @@ async fn all_rows_of_a_namespace_are_one_key_and_are_lost_together() {
     assert_eq!(store.load("session/a").await.unwrap(), None);
 }
 
+/// A lockspace whose session ends soon. A call may take half of that, since a busy machine takes its time.
+async fn opened(server: &Server) -> LockSpace {
+    let options =
+        Options::new().ttl(Duration::from_secs(2)).call_timeout(Duration::from_millis(900));
+    LockSpace::open(connect(server).await, options).await.expect("the server runs")
+}
+
 /// A name is held while `lose` makes the server forget everything: its holder is told, and others get on.
 async fn a_holder_is_told_of_the_loss_after(lose: impl AsyncFnOnce(&Server)) {
     let Some(server) = Redis::start() else { return };
-    let opened = async || {
-        let options = Options::new().ttl(Duration::from_secs(2));
-        LockSpace::open(connect(&server).await, options).await.expect("the server runs")
-    };
-    let (here, there) = (opened().await, opened().await);
+    let (here, there) = (opened(&server).await, opened(&server).await);
     let held = soon(here.acquire("a").into_future()).await.unwrap();
     lose(&server).await;
     let lost = soon(held.lost()).await;
@@ -267,11 +237,7 @@ async fn put_back(server: &Server, dump: &[u8]) {
 async fn a_grant_that_a_failover_loses_is_overtaken_by_a_greater_token_and_its_holder_is_told() {
     let Some(server) = Redis::start() else { return };
     assert!(!connect(&server).await.capabilities().survives_failover, "nothing else is promised");
-    let opened = async || {
-        let options = Options::new().ttl(Duration::from_secs(2));
-        LockSpace::open(connect(&server).await, options).await.expect("the server runs")
-    };
-    let (here, there) = (opened().await, opened().await);
+    let (here, there) = (opened(&server).await, opened(&server).await);
     let behind = dump(&server).await;
     let held = soon(here.acquire("a").into_future()).await.unwrap();
     put_back(&server, &behind).await;
@@ -298,16 +264,6 @@ async fn nothing_expires_by_the_clock_of_the_server() {
 }
 
 #[tokio::test]
-async fn namespaces_share_nothing() {
-    let Some(server) = Redis::start() else { return };
-    let (a, b) = (connect(&server).await, RedisStore::connect(&server.url(), "b").await.unwrap());
-    let version = swapped(&a, "lock/a", None, b"a").await;
-    assert_eq!(b.load("lock/a").await.unwrap(), None);
-    assert_eq!(b.swap("lock/a", Some(version), None).await.unwrap(), Swap::Conflict);
-    assert_eq!(b.scan("").await.unwrap(), []);
-}
-
-#[tokio::test]
 async fn a_lost_reply_is_unknown_and_the_swap_is_done_once() {
     let Some(server) = Redis::start() else { return };
     let proxy = Proxy::before(&server);
@@ -328,7 +284,7 @@ async fn a_lost_request_is_unknown_and_nothing_is_done() {
     let Some(server) = Redis::start() else { return };
     let proxy = Proxy::before(&server);
     let address = server.url_by(proxy.address());
-    let limited = RedisStore::builder().namespace("test").answer_limit(Duration::from_millis(300));
+    let limited = RedisStore::builder().namespace("test").answer_limit(Duration::from_secs(2));
     let store = limited.connect(&address).await.unwrap();
     proxy.lose_request("lock/a");
     let outcome = soon(store.swap("lock/a", None, Some(b"mine"))).await;

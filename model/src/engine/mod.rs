@@ -3,8 +3,14 @@
 //! The engine does each action under one shard's lock, and leaves for after the unlock what must not
 //! happen under it: waking, starting the reaper. A shutdown goes from shard to shard. The reaper is told
 //! where something may be due before it locks that shard, and acts there upon whatever is due by then.
-//! Between any two of these steps any other client, the reaper or an operator may come in between; this
-//! model explores all the ways in which they do.
+//! Between any two of these steps any other client, the reaper or the operator may come in between. This
+//! model explores all the ways in which they do, for what is in it.
+//!
+//! **What is not in it.** There is one operator, who shuts down only when he has come home from his last
+//! tour: two shutdowns never go through the shards at the same time, and none brings the end of a grace
+//! forward. A thread that gives up its own wait (`give_up`), a reaper that dies or cannot be started,
+//! limits, owners and what a store adds are not here either. Loom looks at two shutdowns at once, at a
+//! grace that is brought forward, at `give_up` and at a reaper that dies.
 //!
 //! **Refinement.** `State::abstraction` says which state of the specification a state of the engine
 //! stands for. Every step of the engine is then one step of the specification, the one that
@@ -80,6 +86,8 @@ pub struct Engine {
     pub names: usize,
     /// Over how many shards the names are spread.
     pub shards: usize,
+    /// Whether waits and leases may be bounded. Without, there is no timer but that of the grace.
+    pub timed: bool,
     /// What is done wrong; nothing in the engine as it is.
     pub fault: Option<Fault>,
 }
@@ -93,6 +101,8 @@ pub enum Fault {
     CancelDropsTheGrant,
     /// A waiter that leaves its queue leaves its timer behind.
     WaitTimerIsLeft,
+    /// The end of a hold grants the last waiter.
+    LastIsServedFirst,
     /// An acquire looks only at what its own shard has heard of a shutdown.
     AcquireDoesNotHeedShutdown,
     /// A release grants the next waiter of a shard that has not heard of the shutdown.
@@ -111,10 +121,11 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AnswerWakesNobody,
         Self::CancelDropsTheGrant,
         Self::WaitTimerIsLeft,
+        Self::LastIsServedFirst,
         Self::AcquireDoesNotHeedShutdown,
         Self::ReleaseDoesNotHeedShutdown,
         Self::ReaperEndsBlindly,
@@ -231,9 +242,17 @@ impl Engine {
     fn client_acts(&self, state: &State, client: usize, acts: &mut Vec<Act>) {
         match state.callers[client] {
             Caller::Idle => {
+                let (waits, leases): (&[Wait], &[Lease]) = if self.timed {
+                    (
+                        &[Wait::No, Wait::Bounded, Wait::Unbounded],
+                        &[Lease::Unbounded, Lease::Bounded],
+                    )
+                } else {
+                    (&[Wait::No, Wait::Unbounded], &[Lease::Unbounded])
+                };
                 for name in 0..self.names {
-                    for wait in [Wait::No, Wait::Bounded, Wait::Unbounded] {
-                        for lease in [Lease::Unbounded, Lease::Bounded] {
+                    for &wait in waits {
+                        for &lease in leases {
                             acts.push(Act::Acquire { client, name, wait, lease });
                         }
                     }

@@ -393,8 +393,10 @@ impl State {
     }
 
     fn hand_over(&mut self, name: Name, actor: Actor) {
-        let front = self.entries[name].as_ref().and_then(|entry| entry.queue.front().copied());
-        let Some(head) = front else { return };
+        let Some(Entry { queue, .. }) = &self.entries[name] else { return };
+        let last_first = self.fault == Some(Fault::LastIsServedFirst);
+        let next = if last_first { queue.back() } else { queue.front() };
+        let Some(head) = next.copied() else { return };
         let lease = self.unlink(name, head, actor);
         self.grant(name, head, lease, actor);
         self.answer(head, Answer::Granted, actor);

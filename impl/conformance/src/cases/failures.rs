@@ -4,6 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::join;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{CROWD, Looked, again, agree, load, soon, swap, version_again};
+use super::{CROWD, Looked, again, agree, load, soon, swap, until_done, version_again};
 use crate::client::Client;
 use crate::place::Place;
 use crate::process::{Processes, Remote};
@@ -22,13 +23,18 @@ pub(crate) async fn an_error_says_whether_it_was_done(place: Place) -> Looked {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let swapped = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
     for number in 0..CROWD {
         let mut client = Client::new(place.open().await, number, seed);
-        let stopped = stopped.clone();
+        let (stopped, swapped) = (stopped.clone(), Arc::clone(&swapped));
         clients.spawn(async move {
+            // In a row of its own nobody else can have done what it is told that it has not.
+            let own = own(number);
             while !*stopped.borrow() {
                 client.step(&["a", "b"]).await;
+                let is_done = client.make_or_remove(&own).await;
+                swapped.fetch_add(usize::from(is_done), Ordering::Relaxed);
                 tokio::task::yield_now().await;
             }
             client
@@ -36,6 +42,11 @@ pub(crate) async fn an_error_says_whether_it_was_done(place: Place) -> Looked {
     }
     let disturbed = async {
         for _ in 0..10 {
+            // What nobody is in the middle of is not disturbed.
+            let begun = swapped.load(Ordering::Relaxed);
+            while swapped.load(Ordering::Relaxed) < begun + 2 * CROWD {
+                sleep(Duration::from_millis(1)).await;
+            }
             place.disturb().await?;
         }
         Ok::<_, NotOffered>(())
@@ -51,11 +62,16 @@ pub(crate) async fn an_error_says_whether_it_was_done(place: Place) -> Looked {
     }
     // What stands there at the end counts as seen.
     let mut last = Client::new(place.open().await, CROWD, seed);
-    for key in ["a", "b"] {
-        last.load(key).await;
+    for key in ["a".into(), "b".into()].into_iter().chain((0..CROWD).map(own)) {
+        last.load(&key).await;
     }
     let seen: Vec<_> = clients.into_iter().chain([last]).flat_map(|client| client.seen).collect();
     agree(judge::swaps(&seen))
+}
+
+/// The key of a row that only this client swaps.
+fn own(number: usize) -> String {
+    format!("own/{number}")
 }
 
 /// Where nobody can disturb a call, whoever makes it can still be killed.
@@ -74,7 +90,7 @@ async fn a_killed_call_is_done_or_not(place: &Place, processes: &Processes) -> L
                 let number = usize::try_from(lane * 100 + life).expect("they are few");
                 let mut client = Client::new(Remote(Arc::clone(&process)), number, seed);
                 // It has started, and is soon killed in the middle of something.
-                client.load(KEYS[0]).await;
+                soon("the start of a process", client.load(KEYS[0])).await;
                 // At any moment: the kill is meant to meet a call.
                 let kill = async {
                     sleep(Duration::from_micros(random.u64(..40_000))).await;
@@ -85,13 +101,13 @@ async fn a_killed_call_is_done_or_not(place: &Place, processes: &Processes) -> L
                         client.step(KEYS).await;
                     }
                 };
-                join!(kill, steps);
+                soon("the end of a process", async { join!(kill, steps) }).await;
                 seen.append(&mut client.seen);
             }
             seen
         });
     }
-    let mut seen = soon("all lives", clients.join_all()).await.concat();
+    let mut seen = clients.join_all().await.concat();
     let mut last = Client::new(place.open().await, CROWD * 100, seed);
     for key in KEYS {
         last.load(key).await;
@@ -126,7 +142,7 @@ pub(crate) async fn a_dropped_call_leaves_the_store_usable(place: Place) -> Look
         // Whatever becomes of it: it may do what it said to this version of the row, and to no other.
         let after = loop {
             let now = load(&other, "k").await.expect("it is never removed").0;
-            let swapped = soon("a swap", other.swap("k", Some(now), Some(b"next"))).await;
+            let swapped = until_done("a swap", || other.swap("k", Some(now), Some(b"next"))).await;
             if let lockspace::store::Swap::Swapped(version) = swapped.expect("it is usable") {
                 break version;
             }

@@ -9,9 +9,10 @@ mod versions;
 mod victim;
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
-pub(crate) use locks::{LIMIT, options};
+pub(crate) use locks::{LIMIT, open_again, options};
 use locks::{alone, cut, many, processes};
 use lockspace::store::{Capabilities, Store, StoreError, Swap, Version};
 use tokio::task::JoinSet;
@@ -39,8 +40,11 @@ pub(crate) type Looked = Result<(), Stop>;
 
 crate::__each_case! { __table }
 
+/// What a case panics with when it has waited in vain: the store may have to do with it, or the machine.
+pub(crate) struct Late(pub(crate) String);
+
 /// What should happen soon has not happened for good after this time.
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Clients of a crowd.
 const CROWD: usize = 6;
@@ -53,17 +57,23 @@ fn claimed(store: &impl Store, what: impl Fn(Capabilities) -> bool) -> Looked {
 /// Waits for something that should happen soon.
 async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
     let happened = timeout(SOON, happens).await;
-    happened.unwrap_or_else(|_| panic!("{what}: not within {SOON:?}"))
+    happened.unwrap_or_else(|_| late(format!("{what}: not within {SOON:?}")))
 }
 
-/// A swap that nobody disputes.
+/// Fails, as whoever has waited in vain.
+fn late(what: String) -> ! {
+    resume_unwind(Box::new(Late(what)))
+}
+
+/// A swap that nobody disputes. One that was not done may be done the next time.
 async fn swap(
     store: &impl Store,
     key: &str,
     expected: Option<Version>,
     new: Option<&[u8]>,
 ) -> Version {
-    match soon("a swap", store.swap(key, expected, new)).await {
+    let swapped = until_done("a swap", || store.swap(key, expected, new)).await;
+    match swapped {
         Ok(Swap::Swapped(version)) if version <= Version::MAX => version,
         other => panic!("a swap of {key:?} from {expected:?}, undisputed, ended with {other:?}"),
     }
@@ -71,7 +81,7 @@ async fn swap(
 
 /// A swap that must meet a conflict.
 async fn conflict(store: &impl Store, key: &str, expected: Option<Version>, new: Option<&[u8]>) {
-    let ended = soon("a swap", store.swap(key, expected, new)).await;
+    let ended = until_done("a swap", || store.swap(key, expected, new)).await;
     assert!(matches!(ended, Ok(Swap::Conflict)), "{key:?} is not {expected:?}: {ended:?}");
 }
 
@@ -84,6 +94,23 @@ async fn version_again(store: &impl Store, key: &str) -> Option<Version> {
     again("a load", || store.load(key)).await.map(|(version, _)| version)
 }
 
+/// Calls again while the store says that nothing was done, which the contract allows it at any time.
+async fn until_done<T, F>(what: &str, call: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let limit = Instant::now() + SOON;
+    loop {
+        match soon(what, call()).await {
+            Err(StoreError::NotDone(why)) if Instant::now() >= limit => {
+                late(format!("{what} is still not done: {why}"))
+            }
+            Err(StoreError::NotDone(_)) => {}
+            ended => return ended,
+        }
+    }
+}
+
 /// Calls again until the store answers, as it must soon. Only calls show whether a server is there again.
 async fn again<T, F>(what: &str, call: impl Fn() -> F) -> T
 where
@@ -93,7 +120,8 @@ where
     loop {
         match soon(what, call()).await {
             Ok(done) => return done,
-            Err(error) => assert!(Instant::now() < limit, "{what} still fails: {error:?}"),
+            Err(error) if Instant::now() >= limit => late(format!("{what} still fails: {error:?}")),
+            Err(_) => {}
         }
         sleep(Duration::from_millis(20)).await;
     }

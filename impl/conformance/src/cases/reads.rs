@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lockspace::store::Store;
 use tokio::task::JoinSet;
 
-use super::{Looked, load, soon, swap};
+use super::{Looked, conflict, load, soon, swap};
 use crate::place::Place;
 
 /// Rows that stay while others come and go: more than servers hand out at once.
@@ -86,8 +86,9 @@ pub(crate) async fn namespaces_share_nothing(place: Place) -> Looked {
     // Whether a second place can be had is no question: the first one could.
     let Ok(other) = place.another().await else { panic!("no second place at the same time") };
     let (here, there) = (place.open().await, other.open().await);
-    swap(&here, "k", None, Some(b"here")).await;
+    let version = swap(&here, "k", None, Some(b"here")).await;
     assert_eq!(load(&there, "k").await, None, "a row of another place");
+    conflict(&there, "k", Some(version), None).await;
     assert!(soon("a scan", there.scan("")).await.expect("a scan").is_empty());
     let version = swap(&there, "k", None, Some(b"there")).await;
     swap(&there, "k", Some(version), None).await;

@@ -19,6 +19,7 @@ pub(crate) async fn a_swap_does_what_it_says(place: Place) -> Looked {
     conflict(&here, "k", Some(first), Some(b"no")).await;
     conflict(&here, "k", Some(first), None).await;
     conflict(&here, "k", None, Some(b"no")).await;
+    conflict(&here, "other", Some(second), Some(b"no")).await;
     assert_eq!(
         load(&here, "k").await,
         Some((second, b"two".to_vec())),
@@ -70,7 +71,7 @@ pub(crate) async fn any_bytes_under_any_key_come_back(place: Place) -> Looked {
 }
 
 /// Keys that servers and file systems have taken for one another: by their case, by what stands around them,
-/// by where they think that a text ends, or by how Unicode can be written.
+/// by where they think that a text ends, or by how Unicode can be written. Longer ones: [`long`].
 const ALIKE: [&str; 17] = [
     "lock/a",
     "lock/A",
@@ -91,20 +92,29 @@ const ALIKE: [&str; 17] = [
     "lock/ı",
 ];
 
+/// Keys as long as a store must take, that differ in one letter: near the beginning, in the 256th byte, where
+/// short texts and their indices end, and in the last.
+fn long() -> impl Iterator<Item = String> {
+    let key = |at| format!("lock/{}", "n".repeat(at)) + "m" + &"n".repeat(294 - at);
+    [0, 250, 294].into_iter().map(key)
+}
+
 pub(crate) async fn keys_that_look_alike_are_different_rows(place: Place) -> Looked {
     let (here, there) = (place.open().await, place.open().await);
+    let keys: Vec<String> = ALIKE.iter().map(|key| (*key).to_owned()).chain(long()).collect();
     let mut versions = Vec::new();
-    for key in ALIKE {
+    for key in &keys {
         versions.push(swap(&here, key, None, Some(key.as_bytes())).await);
     }
-    for (gone, (key, version)) in ALIKE.iter().zip(versions).enumerate() {
-        for other in &ALIKE[gone..] {
+    for (gone, (key, version)) in keys.iter().zip(versions).enumerate() {
+        let left = &keys[gone..];
+        for other in left {
             let row = load(&there, other).await.map(|(_, bytes)| bytes);
             assert_eq!(row.as_deref(), Some(other.as_bytes()), "the row of {other:?}");
         }
         let rows = soon("a scan", there.scan(key)).await.expect("a scan");
-        let found: BTreeSet<_> = rows.iter().map(|row| row.key.as_str()).collect();
-        let meant = ALIKE[gone..].iter().copied().filter(|other| other.starts_with(key)).collect();
+        let found: BTreeSet<_> = rows.iter().map(|row| &row.key).collect();
+        let meant = left.iter().filter(|other| other.starts_with(key)).collect();
         assert_eq!(found, meant, "what begins with {key:?}");
         swap(&here, key, Some(version), None).await;
     }

@@ -83,6 +83,7 @@ pub(crate) async fn versions_end_with_the_greatest(place: Place) -> Looked {
                 assert!(version <= Version::MAX, "{version} is greater than any may be");
                 last = version;
                 row = Some((version, bytes));
+                ended = false;
             }
             Ok(Swap::Conflict) => panic!("a conflict with {known:?}, which stood there"),
             Err(_) => ended = true,

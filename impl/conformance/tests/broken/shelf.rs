@@ -11,7 +11,7 @@ use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
 use lockspace_conformance::{Harness, NotOffered, NotRun};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// What is wrong with a shelf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub(crate) enum Flaw {
     IsBusy,
     /// No flaw either: every other connection answers its second call too late.
     AnswersLate,
+    /// Nor is this: every tenth swap is not done, and says so.
+    EveryTenthSwapIsNotDone,
+    /// Nor this, if it is not held against the store: nobody is answered for a while, and once only.
+    StandsStillOnce,
     SwapIsNotAtomic,
     VersionsRestartWithTheRow,
     VersionIsDrawnBeforeTheRowIsLocked,
@@ -30,6 +34,8 @@ pub(crate) enum Flaw {
     SwapIsDoneTwice,
     LostRepliesAreRetried,
     UnknownIsCalledNotDone,
+    UnknownRemovalsAreCalledNotDone,
+    LostRemovalsAreRetried,
     ScanEndsAfterAPage,
     PrefixIsAPattern,
     NamespacesAreShared,
@@ -52,9 +58,10 @@ struct Server {
     swaps: u64,
     /// How many calls are still to fail.
     failing: u32,
-    /// How many swaps have failed.
-    failed: u32,
     connections: u32,
+    /// How many calls there have been, and until when none is answered.
+    calls: u64,
+    stands_still: Option<Instant>,
 }
 
 /// A connection to the shelf.
@@ -90,15 +97,13 @@ impl Shelf {
         fails
     }
 
-    /// Every other swap that fails does so after its effect. Loads are not counted: clients that load and
-    /// swap in step would have all their swaps on one side.
+    /// About half of the swaps that fail do so after their effect. Not every other one: clients do the same
+    /// in step, and would have all their removals on one side.
     fn swap_fails(&self) -> Fails {
         if !self.fails() {
             return Fails::Not;
         }
-        let mut server = self.server();
-        server.failed += 1;
-        if server.failed.is_multiple_of(2) { Fails::After } else { Fails::Before }
+        if fastrand::bool() { Fails::After } else { Fails::Before }
     }
 
     /// The network, and a place that a call needs. A call that is dropped gives it back; nearly always.
@@ -106,6 +111,10 @@ impl Shelf {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         if self.is_slow && (self.flaw == Flaw::IsBusy || call == 1) {
             sleep(Duration::from_secs(1)).await;
+        }
+        if self.flaw == Flaw::StandsStillOnce {
+            let until = self.server().stands_still();
+            sleep_until(until).await;
         }
         let place = self.places.acquire().await.unwrap();
         if self.flaw == Flaw::DroppedCallsKeepTheirPlace {
@@ -180,6 +189,20 @@ async fn someone_comes_between() {
 }
 
 impl Server {
+    /// Until when nobody is answered. The sixtieth call finds a server that stands still.
+    fn stands_still(&mut self) -> Instant {
+        self.calls += 1;
+        if self.calls == 60 {
+            self.stands_still = Some(Instant::now() + Duration::from_secs(3));
+        }
+        self.stands_still.unwrap_or_else(Instant::now)
+    }
+
+    fn is_the_tenth(&mut self) -> bool {
+        self.calls += 1;
+        self.calls.is_multiple_of(10)
+    }
+
     fn version(&self, key: &str) -> Option<Version> {
         self.rows.get(key).map(|(version, _)| *version)
     }
@@ -221,6 +244,9 @@ impl Store for Shelf {
         if fails == Fails::Before {
             return Err(StoreError::NotDone("cut off".into()));
         }
+        if self.flaw == Flaw::EveryTenthSwapIsNotDone && self.server().is_the_tenth() {
+            return Err(StoreError::NotDone("the tenth".into()));
+        }
         let goes_on =
             [Flaw::VersionsWrap, Flaw::VersionsGoOnBeyondTheGreatest].contains(&self.flaw);
         if self.server().last >= Version::MAX.0 && !goes_on {
@@ -230,7 +256,13 @@ impl Store for Shelf {
         self.keep(key, &swap, new);
         match (fails, self.flaw) {
             (Fails::After, Flaw::LostRepliesAreRetried) => Ok(self.apply(key, expected, new).await),
+            (Fails::After, Flaw::LostRemovalsAreRetried) if new.is_none() => {
+                Ok(self.apply(key, expected, new).await)
+            }
             (Fails::After, Flaw::UnknownIsCalledNotDone) => {
+                Err(StoreError::NotDone("cut off".into()))
+            }
+            (Fails::After, Flaw::UnknownRemovalsAreCalledNotDone) if new.is_none() => {
                 Err(StoreError::NotDone("cut off".into()))
             }
             (Fails::After, _) => Err(StoreError::Unknown("cut off".into())),

@@ -30,7 +30,9 @@ const NAME: &str = "invoice/42";
 /// Those of all lockspaces here, unless a case says otherwise.
 pub(crate) fn options() -> Options {
     let look = Duration::from_millis(100);
-    Options::new().ttl(TTL).look_every(look).sweep_every(TTL / 4)
+    // The longest that a call may take: a busy machine takes its time.
+    let call = TTL * 2 / 5;
+    Options::new().ttl(TTL).call_timeout(call).look_every(look).sweep_every(TTL / 4)
 }
 
 /// A lockspace, as a process of its own would open it.
@@ -43,14 +45,24 @@ async fn behind_a_line(place: &Place, fault: Option<Fault>) -> (Arc<LockSpace>, 
     opened(place, options(), fault).await
 }
 
-/// A lockspace, and the knob of its line. It does not open if its first call is not answered in time: on a
-/// busy machine that says nothing of the store, so it is opened again.
+/// A lockspace, and the knob of its line.
 async fn opened(place: &Place, options: Options, fault: Option<Fault>) -> (Arc<LockSpace>, Knob) {
+    let line = async || Line::new(place.open().await, fault);
+    let (space, knob) = open_again(options, line).await;
+    (Arc::new(space), knob)
+}
+
+/// A lockspace over such a store, and what came with the store. It does not open if its first call is not
+/// answered in time: on a busy machine that says nothing of the store, so it is opened again.
+pub(crate) async fn open_again<S: Store, T>(
+    options: Options,
+    open: impl AsyncFn() -> (S, T),
+) -> (LockSpace, T) {
     let limit = Instant::now() + LIMIT;
     loop {
-        let (line, knob) = Line::new(place.open().await, fault);
-        match LockSpace::open(line, options.clone()).await {
-            Ok(space) => return (Arc::new(space), knob),
+        let (store, with) = open().await;
+        match LockSpace::open(store, options.clone()).await {
+            Ok(space) => return (space, with),
             Err(OpenError::Store { .. }) if Instant::now() < limit => {}
             Err(error) => panic!("it cannot be opened: {error}"),
         }
