@@ -1,6 +1,6 @@
 //! `lockspace force-release` and `wait`: one name of a store.
 
-use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin, stdout};
+use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin};
 use std::time::Duration;
 
 use lockspace::store::record::{Record, SessionId, SessionRecord};
@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::exit::Exit;
-use crate::output::document;
+use crate::output::{document, out, say};
 use crate::span::Span;
 use crate::store::{self, CALL_LIMIT, Problem, StoreArgs};
 
@@ -44,7 +44,7 @@ pub(crate) struct WaitArgs {
 pub(crate) fn force_release(args: &ForceArgs) -> io::Result<Exit> {
     store::checked(&args.name).map_err(io::Error::other)?;
     if !args.yes && !confirmed(&args.name)? {
-        eprintln!("lockspace: nothing was done");
+        say("nothing was done");
         return Ok(Exit::Failed);
     }
     let name = &args.name;
@@ -56,21 +56,21 @@ pub(crate) fn force_release(args: &ForceArgs) -> io::Result<Exit> {
         let token = taken.map(|token| token.0);
         document(&json!({ "name": name, "taken": taken.is_some(), "token": token }))?;
     } else if let Some(token) = taken {
-        let mut out = stdout().lock();
-        writeln!(out, "{name:?} was taken from its holder, whose token was {token}")?;
+        writeln!(out(), "{name:?} was taken from its holder, whose token was {token}")?;
     } else {
-        eprintln!("lockspace: nobody holds {name:?}");
+        say(format_args!("nobody holds {name:?}"));
     }
     Ok(if taken.is_some() { Exit::Done } else { Exit::Deviates })
 }
 
 fn confirmed(name: &str) -> io::Result<bool> {
     if !stdin().is_terminal() {
-        eprintln!("lockspace: nobody can be asked here; --yes does it without asking");
+        say("nobody can be asked here; --yes does it without asking");
         return Ok(false);
     }
-    eprint!("Take {name:?} from its holder, who may be in the middle of its work? [y/N] ");
-    stderr().flush()?;
+    let mut asks = stderr().lock();
+    write!(asks, "Take {name:?} from its holder, who may be in the middle of its work? [y/N] ")?;
+    asks.flush()?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
@@ -95,7 +95,7 @@ pub(crate) fn wait(args: &WaitArgs) -> io::Result<Exit> {
         document(&json!({ "name": args.name, "free": free, "waited_seconds": waited }))?;
     } else if !free {
         let limit = limit.unwrap_or_default();
-        eprintln!("lockspace: {:?} did not come free within {limit:?}", args.name);
+        say(format_args!("{:?} did not come free within {limit:?}", args.name));
     }
     Ok(if free { Exit::Done } else { Exit::Busy })
 }

@@ -286,6 +286,24 @@ fn a_command_that_runs_too_long_is_stopped_before_the_name_is_released() {
 }
 
 #[test]
+fn a_command_is_stopped_as_ever_though_nobody_hears_what_exec_says() {
+    let place = Place::new();
+    let record = place.file("record");
+    // The shell says something too when what it waits for is ended.
+    let script = format!(
+        "exec 2>&-; trap 'echo over >{}; exit' TERM; echo begun; while :; do sleep 0.01; done",
+        record.display()
+    );
+    let mut command = place.exec(&["--max-hold", START], &script);
+    let (reader, unread) = std::io::pipe().expect("there are pipes");
+    drop(reader);
+    command.stderr(unread);
+    let (held, _) = Held::new(command);
+    assert_eq!(held.end().0, Some(124));
+    assert_eq!(fs::read_to_string(&record).expect("it was asked to end"), "over\n");
+}
+
+#[test]
 fn a_command_that_does_not_heed_sigterm_is_killed_with_all_of_its_group() {
     let place = Place::new();
     let script = "trap '' TERM; sleep 600 & echo begun; while :; do sleep 0.01; done";

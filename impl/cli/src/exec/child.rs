@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_
 use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
 
 use crate::exit::Exit;
+use crate::output::say;
 
 /// The arguments of the subcommand behind `exec`.
 #[derive(clap::Args)]
@@ -28,7 +29,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn run_child(args: &RunArgs) -> ExitCode {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        eprintln!("lockspace: {error}");
+        say(error);
         return Exit::ExecFailed.into();
     }
     // It may have died before the kernel was told.
@@ -37,7 +38,7 @@ pub(crate) fn run_child(args: &RunArgs) -> ExitCode {
     }
     let (program, arguments) = args.command.split_first().expect("clap demands a command");
     let error = Command::new(program).args(arguments).exec();
-    eprintln!("lockspace: {}: {error}", program.to_string_lossy());
+    say(format_args!("{}: {error}", program.to_string_lossy()));
     match error.kind() {
         io::ErrorKind::NotFound => Exit::NotFound.into(),
         _ => Exit::CannotRun.into(),

@@ -7,7 +7,6 @@ mod patience;
 mod report;
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::future::{Future, pending};
 use std::io;
 use std::path::PathBuf;
@@ -21,6 +20,7 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::exit::Exit;
+use crate::output::say;
 use crate::span::Span;
 use crate::store::{Problem, StoreArgs, checked};
 use child::{Child, Ended, Signals};
@@ -70,14 +70,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let mut report = match Report::begin(args.report.as_deref()) {
         Ok(report) => report,
         Err(error) => {
-            say(&error);
+            say(error);
             return Exit::ExecFailed.into();
         }
     };
     let status = reported(args, &mut report);
     // What the command has come to counts for more than that nobody can read of it.
     if let Err(error) = report.write(&args.name, status) {
-        say(&error);
+        say(error);
     }
     status.into()
 }
@@ -89,14 +89,10 @@ fn reported(args: &Args, report: &mut Report) -> u8 {
         Err(error) => Err(Problem::Io(error)),
     };
     done.unwrap_or_else(|problem| {
-        say(&problem);
+        say(problem);
         report.ended_by(Exit::ExecFailed);
         Exit::ExecFailed.code()
     })
-}
-
-fn say(what: &dyn Display) {
-    eprintln!("lockspace: {what}");
 }
 
 async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
@@ -156,7 +152,7 @@ async fn acquire_and_run(
             let released = guard.release();
             report.given_back(released.is_err());
             if let Err(lost) = released {
-                say(&lost);
+                say(lost);
             }
             status
         }
@@ -207,12 +203,12 @@ async fn run_command(
             }
             // Also while it is being stopped because it has run for too long.
             () = &mut lost, if stopped != Some(Exit::Lost) => {
-                say(&format_args!("{:?}: the lock was lost, so the command is stopped", args.name));
+                say(format_args!("{:?}: the lock was lost, so the command is stopped", args.name));
                 // Others wait a tenth of the ttl longer than this process trusts itself.
                 (Exit::Lost, args.kill_after.duration().min(args.ttl.duration() / 20))
             }
             () = &mut limit, if stopped.is_none() => {
-                say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
+                say(format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
                 (Exit::HeldTooLong, args.kill_after.duration())
             }
             signal = signals.next() => {
@@ -249,10 +245,7 @@ async fn at(moment: Option<Instant>) {
 async fn lost(guard: &Guard<'_>, ignored: bool) {
     guard.lost().await;
     if ignored {
-        say(&format_args!(
-            "{:?}: the lock was lost; the command goes on",
-            guard.name().to_string()
-        ));
+        say(format_args!("{:?}: the lock was lost; the command goes on", guard.name().to_string()));
         pending::<()>().await;
     }
 }
