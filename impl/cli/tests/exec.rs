@@ -241,7 +241,6 @@ fn number(said: &str) -> Pid {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn ctrl_z_stops_the_command_with_its_wrapper_and_both_go_on_together() {
     let place = Place::new();
     let script = "trap 'echo goes on; exit 9' USR1; echo $$; while :; do sleep 0.01; done";
@@ -258,7 +257,6 @@ fn ctrl_z_stops_the_command_with_its_wrapper_and_both_go_on_together() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_command_whose_lock_was_lost_while_it_stood_still_does_not_go_on() {
     let place = Place::new();
     let record = place.file("record");

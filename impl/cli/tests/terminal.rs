@@ -179,6 +179,22 @@ fn top_looks_again_and_again() {
 }
 
 #[test]
+#[cfg(feature = "redis")]
+fn top_shows_an_outage_until_it_is_over() {
+    let Some(server) = lockspace_servers::Redis::start() else { return };
+    let (place, url) = (Place::new(), server.url());
+    let mut top = Terminal::run(&place, &["top", "--every", "0.1", "--store", &url], 24, &[]);
+    top.until("0 held");
+    server.kill();
+    top.until("the store cannot be used: ");
+    top.until("(q leaves)");
+    server.restart();
+    top.until("0 held");
+    top.press(b"q");
+    assert_eq!(top.ended().0, Some(0));
+}
+
+#[test]
 fn a_key_and_a_signal_end_top_and_give_the_screen_back() {
     let place = Place::new();
     for way in [Some(CTRL_C), Some(CTRL_BACKSLASH), None] {
@@ -289,7 +305,7 @@ fn the_terminal_is_the_commands_own_and_is_left_as_it_was() {
     assert_eq!(shell.ended().0, Some(0));
 }
 
-/// The key reaches the wrapper and the command at once: the wrapper may hear of it when the command has ended.
+/// The key reaches both at once: the wrapper may hear of it when the command has ended.
 #[test]
 fn a_command_that_is_interrupted_twice_leaves_nothing() {
     let script =
