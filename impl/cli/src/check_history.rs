@@ -1,7 +1,7 @@
 //! `lockspace check-history`: judges a recorded history by the specification.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write, stdin, stdout};
+use std::io::{self, BufReader, Write, stdin};
 use std::path::PathBuf;
 
 use lockspace_history::{
@@ -10,7 +10,7 @@ use lockspace_history::{
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::output::{coloured, counted};
+use crate::output::{coloured, counted, out, say};
 use crate::picture;
 
 #[derive(clap::Args)]
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let history = match read {
         Ok(history) => history,
         Err(error) => {
-            eprintln!("lockspace: {}: {error}", args.file.display());
+            say(format_args!("{}: {error}", args.file.display()));
             return Ok(Exit::Failed);
         }
     };
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     if let Some(html) = &args.html {
         picture::of_history(html, &args.file.to_string_lossy(), &history, &verdict)?;
     }
-    let mut out = stdout().lock();
+    let mut out = out();
     if args.json {
         writeln!(out, "{}", as_json(&verdict))?;
     } else {

@@ -71,7 +71,8 @@ impl Exit {
             Self::NotFound => "exec: there is no such command",
             Self::Done => "done, and all is well; a history is accepted",
             Self::Deviates => {
-                "not as it must be: a run deviates, a history is rejected, a store is ill, a name is free"
+                "not as it must be: a run deviates, a history is rejected, a store is ill, \
+                 force-release found nobody holding the name"
             }
             Self::Failed => "the command was not understood, or could not be carried out",
             Self::Undecided => {

@@ -1,13 +1,14 @@
 //! `lockspace explore`: a model in the browser.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use lockspace_model::manifest::Manifest;
+use lockspace_model::manifest::{Manifest, Run};
 
 use serde_json::json;
 
 use crate::exit::Exit;
+use crate::output::{out, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,14 +25,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let manifest = Manifest::read();
     let Some(run) = manifest.run.iter().find(|run| run.name == args.model) else {
-        eprintln!("lockspace: no model is called {:?}. There are:", args.model);
-        for run in &manifest.run {
-            eprintln!("  {:<28} {}", run.name, run.bounds());
-        }
+        let called = |run: &Run| format!("\n  {:<28} {}", run.name, run.bounds());
+        let models: String = manifest.run.iter().map(called).collect();
+        say(format_args!("no model is called {:?}. There are:{models}", args.model));
         return Ok(Exit::Failed);
     };
     let address = free_address(args.port)?;
-    let mut out = stdout().lock();
+    let mut out = out();
     let (name, bounds) = (&run.name, run.bounds());
     if args.json {
         let url = format!("http://{address}/");

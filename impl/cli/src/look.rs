@@ -1,13 +1,13 @@
 //! `lockspace ls` and `health`: what stands in a store, for people and programs that look once.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 use std::time::Instant;
 
 use serde_json::json;
 
 use crate::age;
 use crate::exit::Exit;
-use crate::output::{coloured, counted, document};
+use crate::output::{coloured, counted, document, out};
 use crate::store::{self, StoreArgs, survey};
 use crate::table::{Shown, as_json, counts, lines};
 
@@ -27,7 +27,7 @@ pub(crate) fn ls(args: &LsArgs) -> io::Result<Exit> {
         document(&as_json(&found, shown))?;
         return Ok(Exit::Done);
     }
-    let mut out = stdout().lock();
+    let mut out = out();
     lines(&found, shown).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(Exit::Done)
 }
@@ -54,7 +54,7 @@ pub(crate) fn health(args: &LsArgs) -> io::Result<Exit> {
         }))?;
         return Ok(exit);
     }
-    let mut out = stdout().lock();
+    let mut out = out();
     writeln!(out, "{}", coloured(status, exit == Exit::Done))?;
     if let Some((held, waiting, sessions)) = counts {
         let sessions = counted(sessions, "session");

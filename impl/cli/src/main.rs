@@ -1,5 +1,8 @@
 //! The command `lockspace`: one module for each subcommand. This file parses, calls and exits.
 
+// They panic where nobody reads: `output` has what does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod act;
 mod age;
 mod check_history;

@@ -2,7 +2,7 @@
 //! own description, so that it says what the command does.
 
 use std::fs;
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use crate::Cli;
 use crate::exit::Exit;
+use crate::output::out;
 
 #[derive(clap::Args)]
 pub(crate) struct CompletionsArgs {
@@ -25,10 +26,10 @@ pub(crate) struct ManArgs {
 }
 
 pub(crate) fn completions(args: &CompletionsArgs) -> io::Result<Exit> {
-    // Made as a whole first: the generator panics where writing fails, as it does if nobody reads on.
+    // Made as a whole first: the generator panics where writing fails.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lockspace", &mut script);
-    stdout().lock().write_all(&script)?;
+    out().write_all(&script)?;
     Ok(Exit::Done)
 }
 
@@ -42,7 +43,7 @@ pub(crate) fn man(args: &ManArgs) -> io::Result<Exit> {
             };
             written.map_err(named)?;
         }
-        None => clap_mangen::Man::new(Cli::command()).render(&mut stdout().lock())?,
+        None => clap_mangen::Man::new(Cli::command()).render(&mut out())?,
     }
     Ok(Exit::Done)
 }

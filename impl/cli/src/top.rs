@@ -2,7 +2,7 @@
 //! program it writes a line of JSON for each look.
 
 use std::future::pending;
-use std::io::{self, IsTerminal, Write, stdin, stdout};
+use std::io::{self, ErrorKind, IsTerminal, Write, stdin, stdout};
 use std::time::{Duration, Instant};
 
 use lockspace::store::Survey;
@@ -11,9 +11,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::age;
 use crate::exit::Exit;
-use crate::output::counted;
+use crate::output::{counted, say};
 use crate::span::Span;
-use crate::store::{self, StoreArgs, survey};
+use crate::store::{self, Problem, StoreArgs, survey};
 use crate::table::{Shown, Watched, as_json, counts, lines};
 
 #[derive(clap::Args)]
@@ -47,17 +47,16 @@ pub(crate) fn top(args: &TopArgs) -> io::Result<Exit> {
             signal(SignalKind::quit())?,
         ]));
         let screen = live.then(Screen::take).transpose()?;
+        let mut view = View { url, screen, json: args.json, begun, watched: Watched::default() };
         let mut quit = std::pin::pin!(quit(live));
-        let mut watched = Watched::default();
         let mut seen = 0;
         loop {
-            let found = survey(&store).await?;
-            let now = begun.elapsed();
-            watched.look(&found, now);
-            let shown = Shown { today: age::now(), watched: Some((&watched, now)) };
-            match &screen {
-                Some(_) => show(&url, &found, shown)?,
-                None => write(&found, shown, args.json)?,
+            let found = survey(&store).await;
+            // A store that was there may come back.
+            let found = if seen == 0 { Ok(found?) } else { found };
+            match view.show(found) {
+                Err(unread) if unread.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Done),
+                shown => shown?,
             }
             seen += 1;
             if looks == Some(seen) {
@@ -70,6 +69,39 @@ pub(crate) fn top(args: &TopArgs) -> io::Result<Exit> {
             }
         }
     })
+}
+
+/// What is shown of a store, and where.
+struct View {
+    url: String,
+    screen: Option<Screen>,
+    json: bool,
+    begun: Instant,
+    watched: Watched,
+}
+
+impl View {
+    /// Shows what was found, or why nothing was.
+    fn show(&mut self, found: Result<Survey, Problem>) -> io::Result<()> {
+        let on_screen = self.screen.is_some();
+        match found {
+            Ok(found) => {
+                let now = self.begun.elapsed();
+                self.watched.look(&found, now);
+                let shown = Shown { today: age::now(), watched: Some((&self.watched, now)) };
+                if on_screen {
+                    show(&self.url, &found, shown)
+                } else {
+                    write(&found, shown, self.json)
+                }
+            }
+            Err(problem) if on_screen => show_problem(&self.url, &problem),
+            Err(problem) => {
+                say(problem);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// For programs, or for a file.
@@ -98,6 +130,13 @@ fn show(url: &str, found: &Survey, shown: Shown<'_>) -> io::Result<()> {
     let sessions = counted(sessions, "session");
     writeln!(out, "{url}: {held} held, {waiting} waiting, {sessions}   (q leaves)\n")?;
     out.write_all(lines.join("\n").as_bytes())?;
+    out.flush()
+}
+
+/// Why nothing else is shown.
+fn show_problem(url: &str, problem: &Problem) -> io::Result<()> {
+    let mut out = stdout().lock();
+    write!(out, "\x1b[H\x1b[J{url}: {problem}   (q leaves)")?;
     out.flush()
 }
 

@@ -1,6 +1,6 @@
 //! `lockspace trace`: stories of how something breaks, or of how something happens.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use lockspace_model::breakable::{BREAKABLE, Breakable};
@@ -11,6 +11,7 @@ use lockspace_spec::{Property, REACHABLE};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
+use crate::output::{out, say};
 use crate::picture::{self, Told};
 
 #[derive(clap::Args)]
@@ -35,7 +36,7 @@ struct Tale {
 
 pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let Some(what) = args.what.as_deref() else {
-        let mut out = stdout().lock();
+        let mut out = out();
         if args.json {
             writeln!(out, "{:#}", list_as_json())?;
         } else {
@@ -45,20 +46,20 @@ pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     };
     let tales = match tales(what) {
         Ok(tales) if tales.is_empty() => {
-            eprintln!("lockspace: nothing to trace is called {what:?}.");
+            say(format_args!("nothing to trace is called {what:?}."));
             list(&mut io::stderr().lock())?;
             return Ok(Exit::Failed);
         }
         Ok(tales) => tales,
         Err(missing) => {
-            eprintln!("lockspace: {missing}");
+            say(missing);
             return Ok(Exit::Deviates);
         }
     };
     if let Some(html) = &args.html {
         picture::of_stories(html, &format!("lockspace trace {what}"), &drawn(&tales))?;
     }
-    let mut out = stdout().lock();
+    let mut out = out();
     if args.json {
         writeln!(out, "{:#}", tales.iter().map(as_json).collect::<Value>())?;
     } else {

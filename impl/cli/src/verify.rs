@@ -1,6 +1,6 @@
 //! `lockspace verify`: every run of the manifest, progress, and the faulty designs.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write, stderr};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use lockspace_spec::{DEADLOCK, REACHABLE, SAFETY};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::output::{coloured, grouped};
+use crate::output::{coloured, grouped, out, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -78,8 +78,8 @@ pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     let mut runs: Vec<&Run> = manifest.up_to(level).filter(|run| run.name.contains(only)).collect();
     if runs.is_empty() {
         // That nothing deviates where nothing ran would be no news.
-        eprintln!("lockspace: no model's name contains {only:?}. There are:");
-        manifest.up_to(level).for_each(|run| eprintln!("  {}", run.name));
+        let models: String = manifest.up_to(level).map(|run| format!("\n  {}", run.name)).collect();
+        say(format_args!("no model's name contains {only:?}. There are:{models}"));
         return Ok(Exit::Failed);
     }
     runs.sort_by_key(|run| run.level);
@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Args) -> io::Result<Exit> {
     report.passed = report.runs.iter().all(|run| run.passed)
         && report.defects.iter().all(|defect| defect.problem.is_none());
     if args.json {
-        writeln!(stdout().lock(), "{}", serde_json::to_string_pretty(&report)?)?;
+        writeln!(out(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         report.summary()?;
     }
@@ -180,7 +180,7 @@ impl ExplorerReport {
 
 impl Report {
     fn summary(&self) -> io::Result<()> {
-        let mut out = stdout().lock();
+        let mut out = out();
         for run in &self.runs {
             for deviation in &run.deviations {
                 writeln!(out, "{}: {deviation}", run.model)?;
@@ -254,7 +254,7 @@ impl Table {
         explorers: &str,
         verdict: &str,
     ) -> io::Result<()> {
-        let mut out = stdout().lock();
+        let mut out = out();
         write!(out, "{model:<0$}  {bounds:<1$}  ", self.model, self.bounds)?;
         write!(out, "{states:>0$}  {transitions:>1$}  ", self.states, self.transitions)?;
         writeln!(out, "{depth:>5}  {rate:>9}  {checked:<19}  {explorers:<19}  {verdict}")?;
@@ -274,6 +274,9 @@ fn ticker(name: &str) -> impl FnMut(&Explored) {
         last = Instant::now();
         let (states, transitions) = (grouped(found.states), grouped(found.transitions));
         let (depth, seconds) = (found.depth, begun.elapsed().as_secs());
-        eprintln!("{name}: {states} states, {transitions} transitions, depth {depth}, {seconds} s");
+        let told =
+            format!("{states} states, {transitions} transitions, depth {depth}, {seconds} s");
+        // That nobody is there to hear it is no reason to end.
+        let _ = writeln!(stderr().lock(), "{name}: {told}");
     }
 }

@@ -42,6 +42,26 @@ fn two_holders_are_rejected_with_status_1_and_the_line() {
     assert_eq!((status, text.starts_with("rejected: line 5: S1:")), (Some(1), true), "{text}");
 }
 
+/// As of `lockspace check-history FILE | head -1`.
+#[test]
+fn the_status_is_the_verdict_though_nobody_reads_that() {
+    for (lines, options, status) in [
+        (&[HEADER, HELD][..], &[][..], 0),
+        (&[HEADER, HELD, HELD_TWICE], &[], 1),
+        (&[HEADER, HELD, HELD_TWICE], &["--json"], 1),
+        (&[HEADER, HELD], &["--budget", "0"], 3),
+    ] {
+        let mut file = tempfile::NamedTempFile::new().expect("there is room");
+        file.write_all(lines.join("\n").as_bytes()).expect("there is room");
+        let (reader, unread) = std::io::pipe().expect("there are pipes");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockspace"));
+        command.arg("check-history").args(options).arg(file.path()).stdout(unread);
+        let output = command.stderr(Stdio::piped()).output().expect("the command runs");
+        assert_eq!(said(&output), (Some(status), String::new()), "{options:?}");
+    }
+}
+
 #[test]
 fn a_damaged_file_is_status_2_and_names_the_line() {
     let (status, text) = said(&check(&[], &[HEADER, "{"]));

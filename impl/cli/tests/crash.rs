@@ -1,6 +1,7 @@
 //! What becomes of a name when its holder is killed or stands still, over each store and by real processes:
-//! it is taken over within the documented bound, the stale token is refused by what is fenced, the holder
-//! that goes on is told and its command stopped, and no row is left.
+//! it is taken over, the stale token is refused by what is fenced, the holder that goes on is told and its
+//! command stopped, and no row is left. How long that may take is shown where time is paused, in
+//! `tests/stores`: here a machine that has much else to do would have a say.
 #![cfg(all(target_os = "linux", feature = "etcd", feature = "postgres", feature = "redis"))]
 
 mod soon;
@@ -10,7 +11,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use lockspace::store::{Row, Store, StoreError};
 use lockspace_etcd::EtcdStore;
@@ -23,14 +23,8 @@ use serde_json::{Value, json};
 use soon::until;
 use tempfile::TempDir;
 
-const TTL: Duration = Duration::from_secs(3);
-
-/// `docs/protocol-over-a-store.md`, how long a takeover takes: two ttls are a bound to plan with.
-const BOUND: Duration = Duration::from_secs(6);
-
-/// What the document calls processes that do what they should. A machine that has much else to do starts
-/// them late and gives them their turns late; it may have as much again for that.
-const ALLOWANCE: Duration = BOUND;
+/// Longer than a machine that has much else to do leaves out a process that lives.
+const TTL: &str = "5s";
 
 /// What protects a file from stale tokens: whoever writes shows his, and a smaller one than the last is
 /// refused.
@@ -78,8 +72,7 @@ impl Place {
 
     fn exec(&self, options: &[&str], script: &str) -> Command {
         let script = format!("{FENCE}{script}");
-        let ttl = format!("{}s", TTL.as_secs());
-        let exec = ["exec", "job", "--ttl", &ttl];
+        let exec = ["exec", "job", "--ttl", TTL];
         self.lockspace(&[&exec, options, &["--", "sh", "-c", &script]].concat())
     }
 
@@ -180,10 +173,6 @@ impl Drop for Wrapper {
     }
 }
 
-fn assert_in_time(since: Instant) {
-    assert!(since.elapsed() < BOUND + ALLOWANCE, "{:?}", since.elapsed());
-}
-
 /// `kill -9` while somebody waits.
 fn a_killed_holder_is_followed_by_whoever_waits(place: &Place) {
     let mut killed = Wrapper::start(place.exec(&[], "echo held; exec sleep 600"));
@@ -191,10 +180,8 @@ fn a_killed_holder_is_followed_by_whoever_waits(place: &Place) {
     let mut heir = Wrapper::start(place.exec(&[], "echo granted; exec sleep 600"));
     place.until_somebody_waits();
     killed.send(Signal::KILL);
-    let since = Instant::now();
     assert_eq!(killed.process.wait().expect("it ends").signal(), Some(9));
     assert_eq!(heir.line(), "granted");
-    assert_in_time(since);
     killed.until_its_command_has_ended();
     heir.terminate();
     place.assert_that_nothing_is_left();
@@ -206,12 +193,10 @@ fn a_killed_holder_is_followed_by_whoever_would_not_wait(place: &Place) {
     assert_eq!(killed.line(), "held");
     assert_eq!(Wrapper::start(place.exec(&["--no-wait"], "echo never")).end(), Some(120));
     killed.send(Signal::KILL);
-    let since = Instant::now();
     killed.process.wait().expect("it ends");
     assert_eq!(Wrapper::start(place.exec(&["--wait", "0s"], "echo never")).end(), Some(120));
     let mut heir = Wrapper::start(place.exec(&["--no-wait"], "echo granted; exec sleep 600"));
     assert_eq!(heir.line(), "granted");
-    assert_in_time(since);
     heir.terminate();
     place.assert_that_nothing_is_left();
 }
@@ -227,9 +212,7 @@ fn a_holder_that_stood_still_cannot_write_and_is_told(place: &Place) {
     place.until_somebody_waits();
     paused.send(Signal::STOP);
     kill_process_group(command, Signal::STOP).expect("it is there");
-    let since = Instant::now();
     assert_eq!(heir.line(), "granted");
-    assert_in_time(since);
     kill_process_group(command, Signal::CONT).expect("it is there");
     fs::write(place.file("go"), "go on\n").expect("it can be written");
     assert_eq!(paused.line(), "written");
@@ -238,10 +221,8 @@ fn a_holder_that_stood_still_cannot_write_and_is_told(place: &Place) {
         ("first\nsecond\n".into(), "stale\n".into())
     );
     paused.send(Signal::CONT);
-    let since = Instant::now();
     assert_eq!(paused.process.wait().expect("it ends").code(), Some(121), "it is told");
     paused.until_its_command_has_ended();
-    assert!(since.elapsed() < ALLOWANCE, "{:?}", since.elapsed());
     heir.terminate();
     place.assert_that_nothing_is_left();
 }

@@ -308,6 +308,29 @@ fn health_tells_well_from_degraded_and_from_failing() {
 }
 
 #[test]
+fn the_status_is_the_same_though_nobody_reads_the_answer() {
+    let place = Place::new();
+    place.held("a", LONG);
+    place.put("lock/b", Some("what is this?"));
+    for (args, status) in [
+        (&["health"][..], 1),
+        (&["wait", "a", "--wait", "10ms"], 120),
+        (&["force-release", "free", "--yes"], 1),
+        (&["ls"], 0),
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let (reader, unread) = std::io::pipe().expect("there are pipes");
+            drop(reader);
+            // What is said on the error output is not heard either.
+            let also = unread.try_clone().expect("it can be shared");
+            let mut command = place.command(&[args, json].concat());
+            let ended = command.stdout(unread).stderr(also).status().expect("the binary runs");
+            assert_eq!(ended.code(), Some(status), "{args:?} {json:?}");
+        }
+    }
+}
+
+#[test]
 fn the_default_store_is_a_file_in_the_state_directory_for_its_owner_alone() {
     let place = Place::new();
     let state = place.0.path().join("state");

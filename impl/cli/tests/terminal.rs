@@ -2,8 +2,11 @@
 //! session of its own, whose keys are pressed and whose screen is read.
 #![cfg(target_os = "linux")]
 
+mod soon;
+mod still;
+
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,12 +14,15 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{Winsize, tcgetattr, tcgetpgrp, tcsetwinsize};
+use soon::until;
+use still::stands_still;
 use tempfile::TempDir;
 
 const LOCKSPACE: &str = env!("CARGO_BIN_EXE_lockspace");
 const CTRL_C: &[u8] = b"\x03";
 const CTRL_BACKSLASH: &[u8] = b"\x1c";
+const CTRL_Z: &[u8] = b"\x1a";
 /// On which the cursor is not seen, and what is too long for a line is not shown.
 const OTHER_SCREEN: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const BACK: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
@@ -31,7 +37,7 @@ impl Place {
 
     fn at(&self, mut command: Command) -> Command {
         let url = format!("sqlite:{}", self.0.path().join("locks.sqlite").display());
-        command.env("LOCKSPACE_STORE", url).env_remove("NO_COLOR");
+        command.env("LOCKSPACE_STORE", url).env_remove("NO_COLOR").current_dir(self.0.path());
         command
     }
 
@@ -173,6 +179,22 @@ fn top_looks_again_and_again() {
 }
 
 #[test]
+#[cfg(feature = "redis")]
+fn top_shows_an_outage_until_it_is_over() {
+    let Some(server) = lockspace_servers::Redis::start() else { return };
+    let (place, url) = (Place::new(), server.url());
+    let mut top = Terminal::run(&place, &["top", "--every", "0.1", "--store", &url], 24, &[]);
+    top.until("0 held");
+    server.kill();
+    top.until("the store cannot be used: ");
+    top.until("(q leaves)");
+    server.restart();
+    top.until("0 held");
+    top.press(b"q");
+    assert_eq!(top.ended().0, Some(0));
+}
+
+#[test]
 fn a_key_and_a_signal_end_top_and_give_the_screen_back() {
     let place = Place::new();
     for way in [Some(CTRL_C), Some(CTRL_BACKSLASH), None] {
@@ -280,6 +302,53 @@ fn the_terminal_is_the_commands_own_and_is_left_as_it_was() {
     assert_eq!(shell.behind("status "), "0");
     let after = shell.behind("after ");
     assert_eq!(states, [(); 2].map(|()| after.clone()));
+    assert_eq!(shell.ended().0, Some(0));
+}
+
+/// The key reaches both at once: the wrapper may hear of it when the command has ended.
+#[test]
+fn a_command_that_is_interrupted_twice_leaves_nothing() {
+    let script =
+        "trap 'trap - INT; echo interrupted' INT; echo begun; while :; do sleep 0.01; done";
+    let place = Place::new();
+    for _ in 0..30 {
+        let mut exec = Terminal::exec(&place, script);
+        exec.until("begun");
+        exec.press(CTRL_C);
+        exec.until("interrupted");
+        exec.press(CTRL_C);
+        assert_eq!(exec.ended().0, Some(128 + 2));
+        let (_, shown) = Terminal::run(&place, &["ls"], 24, &[]).ended();
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+    }
+}
+
+/// It has a group of its own then, which the terminal's keys do not reach.
+#[test]
+fn ctrl_z_stops_a_command_that_was_begun_in_the_background_until_it_is_brought_back() {
+    let script = r#"set -m
+        "$LOCKSPACE" exec job -- sh -c "$COMMAND" &
+        for time in first second; do read -r line; fg %1 >/dev/null; echo "back $?"; done"#;
+    let command = r#"echo $$ >pid; echo "begun $PPID"; exec sleep 600"#;
+    let variables = [("LOCKSPACE", LOCKSPACE), ("COMMAND", command)];
+    let place = Place::new();
+    let mut shell = Terminal::run_program(&place, &["sh", "-c", script], 24, &variables);
+    let wrapper = shell.wrapper();
+    let pid = fs::read_to_string(place.0.path().join("pid")).expect("it has said it");
+    let command =
+        Pid::from_raw(pid.trim().parse().expect("it is a number")).expect("it is not zero");
+    let bring_back = |shell: &mut Terminal| {
+        shell.press(b"\n");
+        until("it has the terminal", || tcgetpgrp(&shell.user) == Ok(wrapper));
+    };
+    bring_back(&mut shell);
+    shell.press(CTRL_Z);
+    shell.until("back ");
+    until("the command stands still", || stands_still(command));
+    bring_back(&mut shell);
+    until("the command goes on", || !stands_still(command));
+    kill_process(wrapper, Signal::TERM).expect("it is there");
+    assert_eq!(shell.behind("back "), "143");
     assert_eq!(shell.ended().0, Some(0));
 }
 

@@ -1,19 +1,23 @@
 //! The command that runs under a lock: started, signalled and stopped.
 //!
 //! If this process is in the foreground of a terminal, the command shares its process group: the terminal's
-//! keys reach both, and the command may use the terminal. Otherwise, as under cron, it has a group of its
-//! own, and whatever is sent goes to all of it.
+//! keys reach both, and the command may use the terminal. Otherwise, as under cron or with a shell's `&`, it
+//! has a group of its own, and whatever is sent goes to all of it.
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::future::{poll_fn, ready};
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus};
+use std::task::Poll;
 
-use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getpgrp, getpid, getppid, kill_process, kill_process_group};
 use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
 
 use crate::exit::Exit;
+use crate::output::say;
 
 /// The arguments of the subcommand behind `exec`.
 #[derive(clap::Args)]
@@ -28,7 +32,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn run_child(args: &RunArgs) -> ExitCode {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        eprintln!("lockspace: {error}");
+        say(error);
         return Exit::ExecFailed.into();
     }
     // It may have died before the kernel was told.
@@ -37,7 +41,7 @@ pub(crate) fn run_child(args: &RunArgs) -> ExitCode {
     }
     let (program, arguments) = args.command.split_first().expect("clap demands a command");
     let error = Command::new(program).args(arguments).exec();
-    eprintln!("lockspace: {}: {error}", program.to_string_lossy());
+    say(format_args!("{}: {error}", program.to_string_lossy()));
     match error.kind() {
         io::ErrorKind::NotFound => Exit::NotFound.into(),
         _ => Exit::CannotRun.into(),
@@ -79,11 +83,15 @@ impl From<ExitStatus> for Ended {
 
 impl Child {
     /// Starts `command`, which is told the name and the token of its lock.
-    pub(super) fn start(command: &[OsString], name: &str, token: u64) -> io::Result<Self> {
+    pub(super) fn start(
+        command: &[OsString],
+        name: &str,
+        token: u64,
+        own_group: bool,
+    ) -> io::Result<Self> {
         let mut this = Command::new(own_program()?);
         this.args(["run-child", &std::process::id().to_string(), "--"]).args(command);
         this.env("LOCKSPACE_NAME", name).env("LOCKSPACE_TOKEN", token.to_string());
-        let own_group = !in_the_foreground();
         if own_group {
             this.process_group(0);
         }
@@ -99,39 +107,70 @@ impl Child {
 
     /// Passes on a signal that was sent to this process. One from the terminal's keys has reached the
     /// command already, if it is in the same group.
-    pub(super) fn forward(&self, signal: Signal) {
+    pub(super) fn forward(&self, signal: Signal) -> Result<(), Unsent> {
         if self.own_group || ![Signal::INT, Signal::QUIT].contains(&signal) {
-            self.send(signal);
+            self.send(signal)?;
         }
+        Ok(())
+    }
+
+    /// Lets it stand still, whatever it would do about it.
+    pub(super) fn halt(&self) -> Result<(), Unsent> {
+        self.send(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub(super) fn go_on(&self) -> Result<(), Unsent> {
+        self.send(Signal::CONT)
     }
 
     /// Asks the command to end.
-    pub(super) fn terminate(&self) {
-        self.send(Signal::TERM);
+    pub(super) fn terminate(&self) -> Result<(), Unsent> {
+        self.send(Signal::TERM)?;
         // A command that was stopped by a signal must run to hear of it.
-        self.send(Signal::CONT);
+        self.go_on()
     }
 
     /// Ends it.
-    pub(super) fn kill(&self) {
-        self.send(Signal::KILL);
+    pub(super) fn kill(&self) -> Result<(), Unsent> {
+        self.send(Signal::KILL)
     }
 
     /// It has ended: ends what it has started and left in its group.
-    pub(super) fn kill_what_it_left(&self) {
-        if self.own_group {
-            self.send(Signal::KILL);
-        }
+    pub(super) fn kill_what_it_left(&self) -> Result<(), Unsent> {
+        if self.own_group { self.kill() } else { Ok(()) }
     }
 
-    /// That nobody is there to hear it is no error: it has ended by itself.
-    fn send(&self, signal: Signal) {
-        let _ = if self.own_group {
-            kill_process_group(self.pid, signal)
-        } else {
-            kill_process(self.pid, signal)
-        };
+    fn send(&self, signal: Signal) -> Result<(), Unsent> {
+        send(self.pid, self.own_group, signal)
     }
+}
+
+/// A signal that did not reach the command, since that runs as somebody else.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the command cannot be sent signal {}: {why}; it runs as another user, who can end it",
+    signal.as_raw()
+)]
+pub(super) struct Unsent {
+    signal: Signal,
+    why: Errno,
+}
+
+/// That nobody is there to hear it is no error: it has ended by itself.
+fn send(pid: Pid, to_its_group: bool, signal: Signal) -> Result<(), Unsent> {
+    let sent =
+        if to_its_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
+    match sent {
+        Err(why) if why != Errno::SRCH => Err(Unsent { signal, why }),
+        _ => Ok(()),
+    }
+}
+
+/// Stops this process, as Ctrl-Z does with one that does not hear it. It returns when somebody lets it go on.
+pub(super) fn stand_still() {
+    // Nothing forbids a process to send itself a signal.
+    let _ = kill_process(getpid(), Signal::STOP);
 }
 
 fn own_program() -> io::Result<std::path::PathBuf> {
@@ -140,43 +179,94 @@ fn own_program() -> io::Result<std::path::PathBuf> {
 }
 
 /// Whether the keys of a terminal reach this process.
-fn in_the_foreground() -> bool {
+pub(super) fn in_the_foreground() -> bool {
     let terminal = File::open("/dev/tty").ok();
     terminal.and_then(|tty| rustix::termios::tcgetpgrp(tty).ok()) == Some(getpgrp())
 }
 
 /// The signals that are passed on.
-pub(super) struct Signals(Vec<(Heard, Signal)>);
+pub(super) struct Signals {
+    heard: Vec<(Heard, Signal)>,
+    /// Those of which nothing is to be heard.
+    ignored: u64,
+    /// Whether one has asked for an end.
+    asked: bool,
+}
 
 impl Signals {
     /// Hears those that this process was not started to ignore, as nohup(1) starts it. What it does not hear
     /// stays ignored, and is ignored by the command too.
     pub(super) fn listen() -> io::Result<Self> {
-        let ignored = ignored();
-        let all = [
+        let mut signals = Self { heard: Vec::new(), ignored: ignored(), asked: false };
+        for (kind, passed) in [
             (SignalKind::terminate(), Signal::TERM),
             (SignalKind::interrupt(), Signal::INT),
             (SignalKind::hangup(), Signal::HUP),
             (SignalKind::quit(), Signal::QUIT),
             (SignalKind::user_defined1(), Signal::USR1),
             (SignalKind::user_defined2(), Signal::USR2),
-        ];
-        let heard = all.into_iter().filter(|(_, passed)| !is_in(ignored, *passed));
-        heard.map(|(kind, passed)| Ok((signal(kind)?, passed))).collect::<io::Result<_>>().map(Self)
+        ] {
+            signals.hear(kind, passed)?;
+        }
+        Ok(signals)
+    }
+
+    /// Hears Ctrl-Z too, which a command in a group of its own does not. (SIGSTOP is heard by nobody.)
+    pub(super) fn hear_ctrl_z(&mut self) -> io::Result<()> {
+        self.hear(SignalKind::from_raw(Signal::TSTP.as_raw()), Signal::TSTP)
+    }
+
+    fn hear(&mut self, kind: SignalKind, passed: Signal) -> io::Result<()> {
+        if !is_in(self.ignored, passed) {
+            self.heard.push((signal(kind)?, passed));
+        }
+        Ok(())
     }
 
     /// The next one.
     pub(super) async fn next(&mut self) -> Signal {
-        std::future::poll_fn(|cx| {
-            for (heard, signal) in &mut self.0 {
+        let next = poll_fn(|cx| {
+            for (heard, signal) in &mut self.heard {
                 if heard.poll_recv(cx).is_ready() {
-                    return std::task::Poll::Ready(*signal);
+                    return Poll::Ready(*signal);
                 }
             }
-            std::task::Poll::Pending
+            Poll::Pending
         })
-        .await
+        .await;
+        self.asked |= asks_for_an_end(next);
+        next
     }
+
+    /// Forgets those that came with the end of the command: of the terminal's keys it may have heard first.
+    pub(super) async fn forget(&mut self) {
+        // The runtime tells what the system has told it when it has its turn.
+        tokio::task::yield_now().await;
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.next() => {}
+                () = ready(()) => return,
+            }
+        }
+    }
+
+    /// The next one that asks for an end and is not the first that does. The first may be late: whoever ends
+    /// all processes of a service may end the command before this one.
+    pub(super) async fn insist(&mut self) {
+        loop {
+            let asked_before = self.asked;
+            match self.next().await {
+                Signal::TSTP => stand_still(),
+                signal if asked_before && asks_for_an_end(signal) => return,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn asks_for_an_end(signal: Signal) -> bool {
+    [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].contains(&signal)
 }
 
 /// The signals that are ignored, as Linux says: a bit for each. Elsewhere it is not known of any.
@@ -188,4 +278,54 @@ fn ignored() -> u64 {
 
 fn is_in(mask: u64, signal: Signal) -> bool {
     mask >> (signal.as_raw() - 1) & 1 == 1
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use rustix::io::Errno;
+    use rustix::process::{Pid, Signal, geteuid};
+
+    use super::{Unsent, send};
+
+    /// Who is nobody on every system.
+    const NOBODY: u32 = 65_534;
+
+    /// A process of another user.
+    fn of_another_user() -> Pid {
+        let me = geteuid().as_raw();
+        let processes = fs::read_dir("/proc").expect("the system shows its processes");
+        let others =
+            processes.flatten().filter(|one| one.metadata().is_ok_and(|is| is.uid() != me));
+        let mut pids = others.filter_map(|other| other.file_name().to_str()?.parse().ok());
+        pids.find_map(Pid::from_raw).expect("somebody else has a process")
+    }
+
+    /// Root may send anything to anybody: where root runs the tests, nobody runs this one once more.
+    #[test]
+    fn a_signal_that_may_not_be_sent_is_an_error() {
+        if geteuid().is_root() {
+            let name = "exec::child::tests::a_signal_that_may_not_be_sent_is_an_error";
+            let mut again = Command::new("/proc/self/exe");
+            let again = again.args(["--exact", name]).uid(NOBODY).gid(NOBODY).output();
+            let said = again.expect("it can be run");
+            let said = String::from_utf8_lossy(&said.stdout);
+            assert!(said.contains("1 passed"), "{said}");
+            return;
+        }
+        let sent = send(of_another_user(), false, Signal::CONT);
+        assert_eq!(sent, Err(Unsent { signal: Signal::CONT, why: Errno::PERM }));
+    }
+
+    #[test]
+    fn a_signal_to_a_command_that_has_ended_is_no_error() {
+        let mut command = Command::new("true").spawn().expect("every system has it");
+        let pid = Pid::from_child(&command);
+        command.wait().expect("it ends");
+        assert_eq!(send(pid, false, Signal::CONT), Ok(()));
+    }
 }

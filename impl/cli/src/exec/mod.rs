@@ -7,8 +7,7 @@ mod patience;
 mod report;
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -21,9 +20,10 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::exit::Exit;
+use crate::output::say;
 use crate::span::Span;
 use crate::store::{Problem, StoreArgs, checked};
-use child::{Child, Ended, Signals};
+use child::{Child, Ended, Signals, Unsent, in_the_foreground, stand_still};
 use patience::Patience;
 use report::Report;
 
@@ -70,14 +70,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let mut report = match Report::begin(args.report.as_deref()) {
         Ok(report) => report,
         Err(error) => {
-            say(&error);
+            say(error);
             return Exit::ExecFailed.into();
         }
     };
     let status = reported(args, &mut report);
     // What the command has come to counts for more than that nobody can read of it.
     if let Err(error) = report.write(&args.name, status) {
-        say(&error);
+        say(error);
     }
     status.into()
 }
@@ -89,14 +89,10 @@ fn reported(args: &Args, report: &mut Report) -> u8 {
         Err(error) => Err(Problem::Io(error)),
     };
     done.unwrap_or_else(|problem| {
-        say(&problem);
+        say(problem);
         report.ended_by(Exit::ExecFailed);
         Exit::ExecFailed.code()
     })
-}
-
-fn say(what: &dyn Display) {
-    eprintln!("lockspace: {what}");
 }
 
 async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
@@ -109,31 +105,42 @@ async fn hold_and_run(args: &Args, report: &mut Report) -> Result<u8, Problem> {
     };
     let ttl = args.ttl.duration();
     let options = Options::new().ttl(ttl).label(label(args));
-    let space = match opened(store, options, ttl, signals.next()).await {
+    let space = match opened(store, options, ttl, async || signals.next().await).await {
         Ok(space) => space?,
         Err(signal) => return Ok(ended_by(signal)),
     };
     let status = acquire_and_run(&space, args, &mut signals, report).await;
-    close(&space, ttl).await;
+    signals.forget().await;
+    // Whoever insists on an end does not wait for a store that does not answer.
+    tokio::select! {
+        () = close(&space, ttl) => {}
+        () = signals.insist() => {}
+    }
     status.map_err(Problem::Io)
 }
 
 /// A lockspace over `store`, unless `ended` comes first. Then the session that is about to begin is ended as
-/// well, before nobody is there any more to do it: no call to begin one takes long.
+/// well, before nobody is there any more to do it: no call to begin one takes long, unless it comes again.
 async fn opened<T>(
     store: impl Store,
     options: Options,
     ttl: Duration,
-    ended: impl Future<Output = T>,
+    mut ended: impl AsyncFnMut() -> T,
 ) -> Result<Result<LockSpace, OpenError>, T> {
     let mut space = pin!(LockSpace::open(store, options));
     tokio::select! {
         space = &mut space => Ok(space),
-        ended = ended => {
-            if let Ok(space) = space.await {
-                close(&space, ttl).await;
+        first = ended() => {
+            let end_it = async {
+                if let Ok(space) = space.await {
+                    close(&space, ttl).await;
+                }
+            };
+            tokio::select! {
+                () = end_it => {}
+                _ = ended() => {}
             }
-            Err(ended)
+            Err(first)
         }
     }
 }
@@ -156,7 +163,7 @@ async fn acquire_and_run(
             let released = guard.release();
             report.given_back(released.is_err());
             if let Err(lost) = released {
-                say(&lost);
+                say(lost);
             }
             status
         }
@@ -189,7 +196,12 @@ async fn run_command(
     signals: &mut Signals,
     report: &mut Report,
 ) -> io::Result<u8> {
-    let mut child = Child::start(&args.command, &args.name, guard.fencing_token().0)?;
+    let own_group = !in_the_foreground();
+    if own_group {
+        signals.hear_ctrl_z()?;
+    }
+    let token = guard.fencing_token().0;
+    let mut child = Child::start(&args.command, &args.name, token, own_group)?;
     let mut limit = pin!(after(args.max_hold));
     let mut lost = pin!(lost(guard, args.keep_running_when_lost));
     let mut stopped = None;
@@ -200,35 +212,56 @@ async fn run_command(
             ended = child.ended() => {
                 let ended = ended?;
                 return Ok(stopped.map_or(ended.status(), |why: Exit| {
-                    child.kill_what_it_left();
+                    told(args, child.kill_what_it_left());
                     report.ended_by(why);
                     why.code()
                 }));
             }
             // Also while it is being stopped because it has run for too long.
             () = &mut lost, if stopped != Some(Exit::Lost) => {
-                say(&format_args!("{:?}: the lock was lost, so the command is stopped", args.name));
+                say(format_args!("{:?}: the lock was lost, so the command is stopped", args.name));
                 // Others wait a tenth of the ttl longer than this process trusts itself.
                 (Exit::Lost, args.kill_after.duration().min(args.ttl.duration() / 20))
             }
             () = &mut limit, if stopped.is_none() => {
-                say(&format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
+                say(format_args!("{:?}: --max-hold has ended, so the command is stopped", args.name));
                 (Exit::HeldTooLong, args.kill_after.duration())
             }
             signal = signals.next() => {
-                child.forward(signal);
+                told(args, pass_on(signal, &child, guard, args));
                 continue;
             }
             () = at(kill_at) => {
-                child.kill();
+                told(args, child.kill());
                 kill_at = None;
                 continue;
             }
         };
         stopped = Some(why);
-        child.terminate();
+        told(args, child.terminate());
         // One that is killed already is not there any more when its new time comes.
         kill_at = [kill_at, Instant::now().checked_add(grace)].into_iter().flatten().min();
+    }
+}
+
+/// Lets the command know of a signal to this process. On Ctrl-Z both stand still, and go on together: a
+/// command must not run while nobody keeps its lock.
+fn pass_on(signal: Signal, child: &Child, guard: &Guard<'_>, args: &Args) -> Result<(), Unsent> {
+    if signal != Signal::TSTP {
+        return child.forward(signal);
+    }
+    child.halt()?;
+    stand_still();
+    // One whose lock was lost meanwhile goes on only to hear of that.
+    if guard.is_lost() && !args.keep_running_when_lost {
+        return Ok(());
+    }
+    child.go_on()
+}
+
+fn told(args: &Args, sent: Result<(), Unsent>) {
+    if let Err(unsent) = sent {
+        say(format_args!("{:?}: {unsent}", args.name));
     }
 }
 
@@ -249,10 +282,7 @@ async fn at(moment: Option<Instant>) {
 async fn lost(guard: &Guard<'_>, ignored: bool) {
     guard.lost().await;
     if ignored {
-        say(&format_args!(
-            "{:?}: the lock was lost; the command goes on",
-            guard.name().to_string()
-        ));
+        say(format_args!("{:?}: the lock was lost; the command goes on", guard.name().to_string()));
         pending::<()>().await;
     }
 }

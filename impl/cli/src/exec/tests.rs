@@ -120,12 +120,26 @@ fn whoever_is_ended_while_the_session_begins_leaves_none() {
     assert_eq!(rows(&memory).len(), 1, "nobody was left to end the session");
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_insists_on_an_end_while_the_session_begins_does_not_wait_for_it() {
+    let begun = Instant::now();
+    let store = Slow::over(&Memory::new());
+    let opened = opened(store, Options::new(), TTL, async || sleep(SECOND / 4).await).await;
+    assert!(opened.is_err(), "it was ended");
+    assert_eq!(begun.elapsed(), SECOND / 2);
+}
+
 /// What is opened in a process that is gone as soon as it is opened or ended.
 fn until_ended(memory: &Memory, ended: impl AsyncFnOnce()) -> Option<LockSpace> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().expect("there is one");
     runtime.block_on(async {
-        let opened = opened(Slow::over(memory), Options::new(), TTL, ended()).await;
+        let mut first = Some(ended);
+        let ended = async || match first.take() {
+            Some(ended) => ended().await,
+            None => pending().await,
+        };
+        let opened = opened(Slow::over(memory), Options::new(), TTL, ended).await;
         opened.ok().map(|space| space.expect("it can be opened"))
     })
 }

@@ -229,16 +229,6 @@ pub(crate) fn key(name: &str) -> Result<String, Problem> {
     Ok(Key::Lock(checked(name)?).to_string())
 }
 
-/// Until the row of `key` may be another one, and not for long.
-pub(crate) async fn changed(
-    store: &impl Store,
-    key: &str,
-    known: Option<lockspace::store::Version>,
-) {
-    const LONGEST: Duration = Duration::from_millis(250);
-    let _ = tokio::time::timeout(LONGEST, store.watch(key, known)).await;
-}
-
 #[cfg(test)]
 mod tests {
     use lockspace::store::StoreError;
