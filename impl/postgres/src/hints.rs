@@ -43,12 +43,12 @@ impl Hints {
             let heard = move |message| tell(&heard, &message);
             // An end is a reason to look too.
             let ended = move || ended.tell_all();
-            let (client, task) = address.connect(heard, ended).await?;
-            client.batch_execute(&format!("listen {channel}")).await?;
-            Ok::<_, tokio_postgres::Error>(Listening { _client: client, task })
+            let connected = address.connect(limit, heard, ended).await;
+            let (client, task) = connected.map_err(|_| NotListening)?;
+            let listens = client.batch_execute(&format!("listen {channel}")).await;
+            listens.map(|()| Listening { _client: client, task }).map_err(|_| NotListening)
         };
-        *listening =
-            Some(timeout(limit, begin).await.map_err(|_| NotListening)?.map_err(|_| NotListening)?);
+        *listening = Some(timeout(limit, begin).await.map_err(|_| NotListening)??);
         Ok(())
     }
 

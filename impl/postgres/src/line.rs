@@ -70,9 +70,7 @@ impl Line {
     }
 
     async fn connect(&self) -> Result<Open, Failure> {
-        let made = timeout(self.limit, self.address.connect(|_| {}, || {})).await;
-        let made = made.map_err(|_| Failure::NotConnectedInTime(self.limit))?;
-        let (client, task) = made.map_err(Failure::NotConnected)?;
+        let (client, task) = self.address.connect(self.limit, |_| {}, || {}).await?;
         Ok(Open { client, _task: task })
     }
 }
