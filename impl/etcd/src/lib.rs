@@ -48,7 +48,9 @@
 //! name may be granted again while its holder does not know yet. Each session whose row is gone finds so
 //! at its next keep-alive, and its holds are lost. S2 outlives deleted keys, since revisions go on. It does
 //! **not** outlive a restored snapshot, whose revisions begin anew where it was taken, unless it is restored
-//! with `etcdutl snapshot restore --bump-revision 1000000000 --mark-compacted` (etcd 3.5.10 or later).
+//! with `etcdutl snapshot restore --bump-revision 1000000000 --mark-compacted` (etcd 3.5.10 or later). An
+//! older etcd cannot do that: go on in another namespace, which counts as another store; what becomes of
+//! tokens then is told in `docs/operating.md`.
 //!
 //! # Connections
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, to the
@@ -350,9 +352,9 @@ impl Store for EtcdStore {
             let Some(last) = page.kvs.last() else { return Ok(rows) };
             from = [&last.key[..], &[0]].concat();
             for kv in page.kvs {
-                let key = kv.key.strip_prefix(self.prefix.as_bytes()).map(<[u8]>::to_vec);
-                let key =
-                    key.and_then(|key| String::from_utf8(key).ok()).ok_or(Failure::Damaged)?;
+                let key = kv.key.strip_prefix(self.prefix.as_bytes()).ok_or(Failure::Damaged)?;
+                // What is no text is no key of ours.
+                let Ok(key) = String::from_utf8(key.to_vec()) else { continue };
                 let (version, bytes) = row(kv)?;
                 if !key.is_empty() {
                     rows.push(Row { key, version, bytes });

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lockspace::LockSpace;
 use lockspace::store::record::Record;
-use lockspace::store::{Options, Store, StoreError, Swap, Version};
+use lockspace::store::{Options, Row, Store, StoreError, Swap, Version};
 use lockspace_etcd::{ConnectError, EtcdStore};
 use lockspace_servers::{Etcd, Proxy, Server};
 
@@ -100,6 +100,17 @@ async fn a_scan_shows_the_rows_of_its_prefix() {
     };
     assert_eq!(keys("lock/").await, ["lock/a", "lock/b"]);
     assert_eq!(keys("").await, ["lock/a", "lock/b", "session/a"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_text_hinders_no_scan() {
+    let Some(server) = Etcd::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    // `lockspace/test/lock/` and a byte that is no text, in base64.
+    put(&server, "bG9ja3NwYWNlL3Rlc3QvbG9jay//", "");
+    let row = Row { key: "lock/a".into(), version, bytes: b"a".to_vec() };
+    assert_eq!(store.scan("lock/").await.unwrap(), [row]);
 }
 
 #[tokio::test]

@@ -357,8 +357,10 @@ impl Store for PostgresStore {
                 Ok(None) => return None,
                 Err(failure) => return Some(Err(failure)),
             };
-            let key = found.try_get(3).ok().and_then(|key| String::from_utf8(key).ok());
-            Some(key.map(|key| Row { key, version, bytes }).ok_or(Failure::Damaged))
+            let Ok(key) = found.try_get(3) else { return Some(Err(Failure::Damaged)) };
+            // What is no text is no key of ours.
+            let key = String::from_utf8(key).ok()?;
+            Some(Ok(Row { key, version, bytes }))
         });
         Ok(rows.collect::<Result<_, Failure>>()?)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockspace::LockSpace;
-use lockspace::store::{Options, Store, StoreError, Swap, Version};
+use lockspace::store::{Options, Row, Store, StoreError, Swap, Version};
 use lockspace_postgres::{ConnectError, PostgresStore};
 use lockspace_servers::{PgBouncer, Postgres, Proxy, Server};
 use tokio_postgres::NoTls;
@@ -100,6 +100,17 @@ async fn a_scan_shows_the_rows_of_its_prefix() {
     };
     assert_eq!(keys("lock/").await, ["lock/a", "lock/b"]);
     assert_eq!(keys("").await, ["lock/a", "lock/b", "session/a"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_text_hinders_no_scan() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    // `lock/` and a byte that is no text.
+    sql(&server, r"insert into lockspace.rows values ('test', '\x6c6f636b2fff', 1, '')").await;
+    let row = Row { key: "lock/a".into(), version, bytes: b"a".to_vec() };
+    assert_eq!(store.scan("lock/").await.unwrap(), [row]);
 }
 
 #[tokio::test]
