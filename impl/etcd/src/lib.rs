@@ -60,7 +60,8 @@
 //! [answer limit](Builder::answer_limit).
 //!
 //! Hints are a watch on the prefix. If it ends, for whatever reason (the server has no leader, its keys
-//! were compacted before they were told), all who wait look again.
+//! were compacted before they were told), all who wait look again. Hints that
+//! cannot be had are asked for again after the answer limit.
 //!
 //! # TLS
 //! `etcds://` in place of `etcd://`. The certificate must be for the host in the address, and be signed
@@ -76,7 +77,6 @@ mod line;
 mod proto;
 
 use std::fmt;
-use std::future::pending;
 use std::time::Duration;
 
 use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
@@ -367,16 +367,13 @@ impl Store for EtcdStore {
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
-        if self.hints.listen(&self.line, self.prefix.as_bytes()).await.is_err() {
-            // No hint can come. An error would have the caller look again and again.
-            return pending().await;
-        }
+        self.hints.listen(&self.line, self.prefix.as_bytes()).await;
         let hint = self.hints.wait(key);
-        // What was swapped before we listened is not told any more.
-        match self.load(key).await {
-            Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.await,
-        }
+        let changed = || async {
+            let row = self.load(key).await?;
+            Ok::<_, StoreError>(row.map(|(version, _)| version) != known)
+        };
+        hint.unless(self.line.limit(), changed).await;
     }
 
     fn capabilities(&self) -> Capabilities {

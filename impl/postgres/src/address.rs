@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use lockspace_remote::Task;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
@@ -47,7 +47,7 @@ impl Address {
             }
             ended();
         });
-        Ok((client, Task(task.abort_handle())))
+        Ok((client, task.into()))
     }
 
     /// Each server has its share of the limit: one that accepts and says nothing hides none that comes after
@@ -116,21 +116,6 @@ fn alone(of: &Config, n: usize) -> Config {
         .target_session_attrs(of.get_target_session_attrs())
         .load_balance_hosts(of.get_load_balance_hosts());
     one
-}
-
-/// The task of a connection, which ends when this is dropped, however the server is.
-pub(crate) struct Task(AbortHandle);
-
-impl Task {
-    pub(crate) fn is_finished(&self) -> bool {
-        self.0.is_finished()
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 #[cfg(feature = "tls")]

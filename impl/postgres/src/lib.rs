@@ -68,7 +68,7 @@
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, so a
 //! server that comes back is found by the next call. Nothing is ever sent twice. A call that is dropped or
 //! fails gives up its connection. A call that gets no answer ends by itself after the
-//! [answer limit](Builder::answer_limit).
+//! [answer limit](Builder::answer_limit). Hints that cannot be had are asked for again after that time.
 //!
 //! Nothing is kept in a connection for calls: no settings, no prepared statements, no locks. So calls go
 //! through a pooler in transaction mode. Hints do not: [`Builder::hints`] turns them off.
@@ -367,16 +367,13 @@ impl Store for PostgresStore {
 
     async fn watch(&self, key: &str, known: Option<Version>) {
         let Some(channel) = &self.channel else { return pending().await };
-        if self.hints.listen(self.line.address(), channel, self.line.limit()).await.is_err() {
-            // No hint can come. An error would have the caller look again and again.
-            return pending().await;
-        }
+        self.hints.listen(self.line.address(), channel, self.line.limit()).await;
         let hint = self.hints.wait(key);
-        // What was swapped before we listened is not told any more.
-        match self.load(key).await {
-            Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.await,
-        }
+        let changed = || async {
+            let row = self.load(key).await?;
+            Ok::<_, StoreError>(row.map(|(version, _)| version) != known)
+        };
+        hint.unless(self.line.limit(), changed).await;
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -225,6 +225,22 @@ async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
 }
 
 #[tokio::test]
+async fn hints_come_again_when_the_server_does() {
+    let Some(server) = Postgres::start() else { return };
+    let limited = PostgresStore::builder().namespace("test").answer_limit(Duration::from_secs(1));
+    let (store, other) = (limited.connect(&server.url()).await.unwrap(), connect(&server).await);
+    let first = swapped(&other, "lock/a", None, b"one").await;
+    server.kill();
+    // Who begins to watch now is refused.
+    let mut watch = Box::pin(store.watch("lock/a", Some(first)));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
+    server.restart();
+    let _ = other.load("lock/a").await; // Finds the connection dead.
+    swapped(&other, "lock/a", Some(first), b"two").await;
+    soon(watch).await;
+}
+
+#[tokio::test]
 async fn versions_increase_over_keys_removals_kills_and_a_lost_schema() {
     let Some(server) = Postgres::start() else { return };
     let store = connect(&server).await;

@@ -66,7 +66,7 @@
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, so a
 //! server that comes back is found by the next call. Nothing is ever sent twice. A call that is dropped
 //! or fails gives up its connection. A call that gets no answer ends by itself after the [answer
-//! limit](Builder::answer_limit).
+//! limit](Builder::answer_limit). Hints that cannot be had are asked for again after that time.
 
 mod error;
 mod hints;
@@ -75,7 +75,6 @@ mod tls;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::pending;
 use std::time::Duration;
 
 use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
@@ -299,16 +298,13 @@ impl Store for RedisStore {
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
-        if self.hints.listen(&self.line, &self.hash).await.is_err() {
-            // No hint can come. An error would have the caller look again and again.
-            return pending().await;
-        }
+        self.hints.listen(&self.line, &self.hash).await;
         let hint = self.hints.wait(key);
-        // What was swapped before we listened is not told any more.
-        match self.load(key).await {
-            Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.await,
-        }
+        let changed = || async {
+            let row = self.load(key).await?;
+            Ok::<_, StoreError>(row.map(|(version, _)| version) != known)
+        };
+        hint.unless(self.line.limit(), changed).await;
     }
 
     fn capabilities(&self) -> Capabilities {

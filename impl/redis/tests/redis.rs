@@ -470,6 +470,22 @@ async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
     soon(watch).await;
 }
 
+#[tokio::test]
+async fn hints_come_again_when_the_server_does() {
+    let Some(server) = Redis::start() else { return };
+    let limited = RedisStore::builder().namespace("test").answer_limit(Duration::from_secs(1));
+    let (store, other) = (limited.connect(&server.url()).await.unwrap(), connect(&server).await);
+    let first = swapped(&other, "lock/a", None, b"one").await;
+    server.kill();
+    // Who begins to watch now is refused.
+    let mut watch = Box::pin(store.watch("lock/a", Some(first)));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
+    server.restart();
+    let _ = other.load("lock/a").await; // Finds the connection dead.
+    swapped(&other, "lock/a", Some(first), b"two").await;
+    soon(watch).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_namespace_that_is_just_being_made_is_no_key_of_something_else() {
     let Some(server) = Redis::start() else { return };
