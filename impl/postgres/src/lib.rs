@@ -131,9 +131,9 @@ const LOAD: &str = "select pg_is_in_recovery(), rows.version, rows.bytes from (s
 const SCAN: &str = "select pg_is_in_recovery(), rows.version, rows.bytes, rows.key \
     from (select 1) as one left join lockspace.rows as rows \
     on rows.namespace = $1 and rows.key >= $2 and substr(rows.key, 1, length($2)) = $2";
-// What follows `from` is done first, and lasts until the transaction ends: a swap that stands in line for longer
-// is not done. Without a limit it would stand there when its connection is long given up, and keep its place
-// among `max_connections`.
+// What follows `from` is done first, and lasts until the transaction ends: a swap that stands in line for
+// longer is not done. Without a limit it would stand there when its connection is long given up, and keep
+// its place among `max_connections`.
 const SWAP: &str = "select lockspace.swap_1($1, $2, $3, $4, $5) \
     from set_config('lock_timeout', $6, true)";
 

@@ -272,8 +272,8 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// Ready when told, or at once if `changed`: what was swapped before anybody listened is not told any more.
-    /// One who cannot look does so again after `pause`.
+    /// Ready when told, or at once if `changed`: what was swapped before anybody listened is not told any
+    /// more. One who cannot look does so again after `pause`.
     ///
     /// # Cancel safety
     /// Dropping it gives the place up.
