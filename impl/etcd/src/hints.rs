@@ -2,8 +2,7 @@
 
 use std::str::from_utf8;
 
-use lockspace_remote::{Watchers, Watching};
-use tokio::task::AbortHandle;
+use lockspace_remote::{Shared, Task, Watchers, Watching};
 use tokio::time::timeout;
 use tonic::Streaming;
 
@@ -15,39 +14,31 @@ use crate::proto::{WatchCreateRequest, WatchRequest, WatchResponse};
 #[derive(Default)]
 pub(crate) struct Hints {
     watchers: Watchers,
-    /// Held by whoever begins to listen. The task, if there is one.
-    listening: tokio::sync::Mutex<Option<AbortHandle>>,
+    listening: Shared<Task>,
 }
 
 /// Nobody can be told of swaps now.
-pub(crate) struct NotListening;
+struct NotListening;
 
 impl Hints {
-    /// Sees to it that swaps of keys with this prefix are heard of from now on.
-    pub(crate) async fn listen(&self, line: &Line, prefix: &[u8]) -> Result<(), NotListening> {
-        let mut listening = self.listening.lock().await;
-        if listening.as_ref().is_some_and(|task| !task.is_finished()) {
-            return Ok(());
-        }
-        let begun = timeout(line.limit(), begin(line, prefix)).await;
-        let (connection, answers) = begun.map_err(|_| NotListening)??;
-        let watchers = self.watchers.clone();
-        let task = tokio::spawn(pump(connection, answers, watchers, prefix.into()));
-        *listening = Some(task.abort_handle());
-        Ok(())
+    /// Ready when swaps of keys with this prefix are heard of, which may take for ever. An error would have
+    /// whoever waits look again and again.
+    pub(crate) async fn listen(&self, line: &Line, prefix: &[u8]) {
+        let listens = |task: &Task| !task.is_finished();
+        let begin = || async {
+            let begun = timeout(line.limit(), begin(line, prefix)).await;
+            let (connection, answers) = begun.map_err(|_| NotListening)??;
+            let watchers = self.watchers.clone();
+            Ok::<_, NotListening>(
+                tokio::spawn(pump(connection, answers, watchers, prefix.into())).into(),
+            )
+        };
+        self.listening.keep(listens, line.limit(), begin).await;
     }
 
     /// Ready when the row was swapped after this call, or nobody listens any more.
     pub(crate) fn wait(&self, key: &str) -> Watching {
         self.watchers.wait(key)
-    }
-}
-
-impl Drop for Hints {
-    fn drop(&mut self) {
-        if let Some(task) = self.listening.get_mut() {
-            task.abort();
-        }
     }
 }
 

@@ -48,7 +48,9 @@
 //! name may be granted again while its holder does not know yet. Each session whose row is gone finds so
 //! at its next keep-alive, and its holds are lost. S2 outlives deleted keys, since revisions go on. It does
 //! **not** outlive a restored snapshot, whose revisions begin anew where it was taken, unless it is restored
-//! with `etcdutl snapshot restore --bump-revision 1000000000 --mark-compacted` (etcd 3.5.10 or later).
+//! with `etcdutl snapshot restore --bump-revision 1000000000 --mark-compacted` (etcd 3.5.10 or later). An
+//! older etcd cannot do that: go on in another namespace, which counts as another store; what becomes of
+//! tokens then is told in `docs/operating.md`.
 //!
 //! # Connections
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, to the
@@ -58,7 +60,8 @@
 //! [answer limit](Builder::answer_limit).
 //!
 //! Hints are a watch on the prefix. If it ends, for whatever reason (the server has no leader, its keys
-//! were compacted before they were told), all who wait look again.
+//! were compacted before they were told), all who wait look again. Hints that
+//! cannot be had are asked for again after the answer limit.
 //!
 //! # TLS
 //! `etcds://` in place of `etcd://`. The certificate must be for the host in the address, and be signed
@@ -74,7 +77,6 @@ mod line;
 mod proto;
 
 use std::fmt;
-use std::future::pending;
 use std::time::Duration;
 
 use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
@@ -350,9 +352,9 @@ impl Store for EtcdStore {
             let Some(last) = page.kvs.last() else { return Ok(rows) };
             from = [&last.key[..], &[0]].concat();
             for kv in page.kvs {
-                let key = kv.key.strip_prefix(self.prefix.as_bytes()).map(<[u8]>::to_vec);
-                let key =
-                    key.and_then(|key| String::from_utf8(key).ok()).ok_or(Failure::Damaged)?;
+                let key = kv.key.strip_prefix(self.prefix.as_bytes()).ok_or(Failure::Damaged)?;
+                // What is no text is no key of ours.
+                let Ok(key) = String::from_utf8(key.to_vec()) else { continue };
                 let (version, bytes) = row(kv)?;
                 if !key.is_empty() {
                     rows.push(Row { key, version, bytes });
@@ -365,16 +367,13 @@ impl Store for EtcdStore {
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
-        if self.hints.listen(&self.line, self.prefix.as_bytes()).await.is_err() {
-            // No hint can come. An error would have the caller look again and again.
-            return pending().await;
-        }
+        self.hints.listen(&self.line, self.prefix.as_bytes()).await;
         let hint = self.hints.wait(key);
-        // What was swapped before we listened is not told any more.
-        match self.load(key).await {
-            Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.await,
-        }
+        let changed = || async {
+            let row = self.load(key).await?;
+            Ok::<_, StoreError>(row.map(|(version, _)| version) != known)
+        };
+        hint.unless(self.line.limit(), changed).await;
     }
 
     fn capabilities(&self) -> Capabilities {

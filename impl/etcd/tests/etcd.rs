@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lockspace::LockSpace;
 use lockspace::store::record::Record;
-use lockspace::store::{Options, Store, StoreError, Swap, Version};
+use lockspace::store::{Options, Row, Store, StoreError, Swap, Version};
 use lockspace_etcd::{ConnectError, EtcdStore};
 use lockspace_servers::{Etcd, Proxy, Server};
 
@@ -67,6 +67,17 @@ async fn until_seen(store: &EtcdStore, key: &str, bytes: &[u8]) -> Version {
         }
     };
     soon(seen).await
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_text_hinders_no_scan() {
+    let Some(server) = Etcd::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    // `lockspace/test/lock/` and a byte that is no text, in base64.
+    put(&server, "bG9ja3NwYWNlL3Rlc3QvbG9jay//", "");
+    let row = Row { key: "lock/a".into(), version, bytes: b"a".to_vec() };
+    assert_eq!(store.scan("lock/").await.unwrap(), [row]);
 }
 
 #[tokio::test]
@@ -164,6 +175,22 @@ async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
     let mut watch = Box::pin(store.watch("lock/quiet", None));
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
     proxy.cut();
+    soon(watch).await;
+}
+
+#[tokio::test]
+async fn hints_come_again_when_the_server_does() {
+    let Some(server) = Etcd::start() else { return };
+    let limited = EtcdStore::builder().namespace("test").answer_limit(Duration::from_secs(1));
+    let (store, other) = (limited.connect(&server.url()).await.unwrap(), connect(&server).await);
+    let first = swapped(&other, "lock/a", None, b"one").await;
+    server.kill();
+    // Who begins to watch now is refused.
+    let mut watch = Box::pin(store.watch("lock/a", Some(first)));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
+    server.restart();
+    let _ = other.load("lock/a").await; // Finds the connection dead.
+    swapped(&other, "lock/a", Some(first), b"two").await;
     soon(watch).await;
 }
 

@@ -1,20 +1,27 @@
 //! Where the server is, whom to trust, and how a connection to it is made and ended.
 
 use std::future::poll_fn;
+use std::time::Duration;
 
-use tokio::task::AbortHandle;
-use tokio_postgres::{AsyncMessage, Client, Config, Error};
+use lockspace_remote::Task;
+use tokio::time::timeout;
+use tokio_postgres::config::Host;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Socket};
 
 use crate::ConnectError;
+use crate::error::Failure;
 
 #[cfg(feature = "tls")]
 type Tls = tokio_postgres_rustls::MakeRustlsConnect;
 #[cfg(not(feature = "tls"))]
 type Tls = tokio_postgres::NoTls;
 
-/// A server, and the way there.
+type Connection = tokio_postgres::Connection<Socket, <Tls as MakeTlsConnect<Socket>>::Stream>;
+
+/// A server, or several of which one will do, and the way there.
 pub(crate) struct Address {
-    config: Config,
+    servers: Vec<Config>,
     tls: Tls,
 }
 
@@ -22,23 +29,40 @@ impl Address {
     /// The address that is written so. `trusted` are certificates of authorities besides the machine's own.
     pub(crate) fn parse(text: &str, trusted: &[Vec<u8>]) -> Result<Self, ConnectError> {
         let config = read(text)?;
-        Ok(Self { tls: tls(&config, trusted)?, config })
+        Ok(Self { tls: tls(&config, trusted)?, servers: apart(config) })
     }
 
-    /// A connection. What the server says unasked is told to `heard`, and its end to `ended`.
+    /// A connection to the first server that lets us in, within this limit. What the server says unasked is
+    /// told to `heard`, and its end to `ended`.
     pub(crate) async fn connect(
         &self,
+        limit: Duration,
         heard: impl Fn(AsyncMessage) + Send + 'static,
         ended: impl FnOnce() + Send + 'static,
-    ) -> Result<(Client, Task), Error> {
-        let (client, mut connection) = self.config.connect(Tls::clone(&self.tls)).await?;
+    ) -> Result<(Client, Task), Failure> {
+        let (client, mut connection) = self.enter(limit).await?;
         let task = tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
                 heard(message);
             }
             ended();
         });
-        Ok((client, Task(task.abort_handle())))
+        Ok((client, task.into()))
+    }
+
+    /// Each server has its share of the limit: one that accepts and says nothing hides none that comes after
+    /// it. The driver has a limit for the first packet only.
+    async fn enter(&self, limit: Duration) -> Result<(Client, Connection), Failure> {
+        let share = limit / u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        let mut failure = Failure::NotConnectedInTime(limit);
+        for server in &self.servers {
+            match timeout(share, server.connect(Tls::clone(&self.tls))).await {
+                Ok(Ok(entered)) => return Ok(entered),
+                Ok(Err(why)) => failure = Failure::NotConnected(why),
+                Err(_) => {}
+            }
+        }
+        Err(failure)
     }
 }
 
@@ -53,19 +77,45 @@ fn read(text: &str) -> Result<Config, ConnectError> {
     Ok(config)
 }
 
-/// The task of a connection, which ends when this is dropped, however the server is.
-pub(crate) struct Task(AbortHandle);
-
-impl Task {
-    pub(crate) fn is_finished(&self) -> bool {
-        self.0.is_finished()
+/// The servers of an address, one by one, in their order. What makes no sense is left to the driver to say.
+fn apart(config: Config) -> Vec<Config> {
+    let (hosts, addresses) = (config.get_hosts().len(), config.get_hostaddrs().len());
+    let servers = hosts.max(addresses);
+    let paired = hosts == 0 || addresses == 0 || hosts == addresses;
+    if servers < 2 || !paired || ![0, 1, servers].contains(&config.get_ports().len()) {
+        return vec![config];
     }
+    (0..servers).map(|n| alone(&config, n)).collect()
 }
 
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// One server of several, with all that is said of all of them.
+fn alone(of: &Config, n: usize) -> Config {
+    let mut one = Config::new();
+    match of.get_hosts().get(n) {
+        Some(Host::Tcp(host)) => one.host(host),
+        #[cfg(unix)]
+        Some(Host::Unix(path)) => one.host_path(path),
+        None => &mut one,
+    };
+    of.get_hostaddrs().get(n).map(|address| one.hostaddr(*address));
+    of.get_ports().get(n).or(of.get_ports().first()).map(|port| one.port(*port));
+    of.get_user().map(|user| one.user(user));
+    of.get_password().map(|password| one.password(password));
+    of.get_dbname().map(|name| one.dbname(name));
+    of.get_options().map(|options| one.options(options));
+    of.get_application_name().map(|name| one.application_name(name));
+    of.get_connect_timeout().map(|limit| one.connect_timeout(*limit));
+    of.get_tcp_user_timeout().map(|limit| one.tcp_user_timeout(*limit));
+    of.get_keepalives_interval().map(|interval| one.keepalives_interval(interval));
+    of.get_keepalives_retries().map(|retries| one.keepalives_retries(retries));
+    one.keepalives(of.get_keepalives())
+        .keepalives_idle(of.get_keepalives_idle())
+        .ssl_mode(of.get_ssl_mode())
+        .ssl_negotiation(of.get_ssl_negotiation())
+        .channel_binding(of.get_channel_binding())
+        .target_session_attrs(of.get_target_session_attrs())
+        .load_balance_hosts(of.get_load_balance_hosts());
+    one
 }
 
 #[cfg(feature = "tls")]
@@ -106,7 +156,7 @@ mod tests {
     use proptest::prelude::{any, proptest};
     use tokio_postgres::config::SslMode;
 
-    use super::read;
+    use super::{apart, read};
 
     /// As it is written in an address.
     fn encoded(text: &str) -> String {
@@ -125,6 +175,29 @@ mod tests {
         assert_eq!(mode("verify-full"), Some(SslMode::Require));
         assert_eq!(mode("require"), Some(SslMode::Require));
         assert_eq!(mode("nonsense"), None);
+    }
+
+    #[test]
+    fn each_server_of_an_address_is_as_the_address_of_it_alone_would_be() {
+        let with = |hosts: &str, addresses: &str| {
+            let parameters = "options=-c%20geqo%3Doff&application_name=app&sslmode=require\
+                &sslnegotiation=direct&connect_timeout=3&tcp_user_timeout=4&keepalives=0\
+                &keepalives_idle=5&keepalives_interval=6&keepalives_retries=7\
+                &target_session_attrs=read-write&channel_binding=require&load_balance_hosts=random";
+            let address =
+                format!("postgres://me:secret@{hosts}/db?{parameters}&hostaddr={addresses}");
+            read(&address).unwrap()
+        };
+        let alone = [with("a:1", "127.0.0.1"), with("%2Fb:2", "127.0.0.2")];
+        assert_eq!(apart(with("a:1,%2Fb:2", "127.0.0.1,127.0.0.2")), alone);
+        assert_eq!(apart(alone[0].clone()), alone[..1]);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_left_to_the_driver() {
+        for address in ["host=a,b hostaddr=127.0.0.1", "host=a,b,c port=1,2"] {
+            assert_eq!(apart(read(address).unwrap()), [read(address).unwrap()]);
+        }
     }
 
     proptest! {

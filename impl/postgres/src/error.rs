@@ -77,7 +77,11 @@ fn is_rolled_back(error: &Error) -> bool {
 
 /// Whether it is about other calls at the same time, and says nothing against the connection.
 pub(crate) fn is_contention(error: &Error) -> bool {
-    let codes = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+    let codes = [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::LOCK_NOT_AVAILABLE,
+    ];
     error.code().is_some_and(|code| codes.contains(code))
 }
 

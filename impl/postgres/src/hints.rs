@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use lockspace_remote::{Watchers, Watching};
+use lockspace_remote::{Shared, Task, Watchers, Watching};
 use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client};
 
-use crate::address::{Address, Task};
+use crate::address::Address;
 
 /// Who waits for hints. The connection that listens is there since anybody ever did, until it ends.
 #[derive(Default)]
 pub(crate) struct Hints {
     /// By key, as the server writes it.
     watchers: Watchers,
-    /// Held by whoever begins to listen.
-    listening: tokio::sync::Mutex<Option<Listening>>,
+    listening: Shared<Listening>,
 }
 
 struct Listening {
@@ -24,32 +23,34 @@ struct Listening {
 }
 
 /// Nobody can be told of swaps now.
-pub(crate) struct NotListening;
+struct NotListening;
 
 impl Hints {
-    /// Sees to it that swaps are heard of from now on.
-    pub(crate) async fn listen(
+    /// Ready when swaps are heard of, which may take for ever. An error would have whoever waits look again
+    /// and again.
+    pub(crate) async fn listen(&self, address: &Address, channel: &str, limit: Duration) {
+        let listens = |listening: &Listening| !listening.task.is_finished();
+        let begin = || async {
+            let begun = timeout(limit, self.begin(address, channel, limit)).await;
+            begun.map_err(|_| NotListening)?
+        };
+        self.listening.keep(listens, limit, begin).await;
+    }
+
+    async fn begin(
         &self,
         address: &Address,
         channel: &str,
         limit: Duration,
-    ) -> Result<(), NotListening> {
-        let mut listening = self.listening.lock().await;
-        if listening.as_ref().is_some_and(|listening| !listening.task.is_finished()) {
-            return Ok(());
-        }
+    ) -> Result<Listening, NotListening> {
         let (heard, ended) = (self.watchers.clone(), self.watchers.clone());
-        let begin = async {
-            let heard = move |message| tell(&heard, &message);
-            // An end is a reason to look too.
-            let ended = move || ended.tell_all();
-            let (client, task) = address.connect(heard, ended).await?;
-            client.batch_execute(&format!("listen {channel}")).await?;
-            Ok::<_, tokio_postgres::Error>(Listening { _client: client, task })
-        };
-        *listening =
-            Some(timeout(limit, begin).await.map_err(|_| NotListening)?.map_err(|_| NotListening)?);
-        Ok(())
+        let heard = move |message| tell(&heard, &message);
+        // An end is a reason to look too.
+        let ended = move || ended.tell_all();
+        let connected = address.connect(limit, heard, ended).await;
+        let (client, task) = connected.map_err(|_| NotListening)?;
+        let listens = client.batch_execute(&format!("listen {channel}")).await;
+        listens.map(|()| Listening { _client: client, task }).map_err(|_| NotListening)
     }
 
     /// Ready when the row was swapped after this call, or nobody listens any more.

@@ -27,7 +27,8 @@
 //! anywhere in the database keep old versions of the rows from being cleared away, and slow swaps down.
 //!
 //! A replica is refused: what it shows may be old, so [`load`](Store::load) and [`scan`](Store::scan) fail
-//! there. An address may name several servers: `?target_session_attrs=read-write` finds the primary.
+//! there. An address may name several servers, which are tried in their order, each for its share of the
+//! [answer limit](Builder::answer_limit): `?target_session_attrs=read-write` finds the primary.
 //!
 //! # What stands in it
 //! A schema `lockspace` with three tables (`marker`, `namespaces`, `rows`) and a function. Whoever connects
@@ -67,10 +68,14 @@
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, so a
 //! server that comes back is found by the next call. Nothing is ever sent twice. A call that is dropped or
 //! fails gives up its connection. A call that gets no answer ends by itself after the
-//! [answer limit](Builder::answer_limit).
+//! [answer limit](Builder::answer_limit). Hints that cannot be had are asked for again after that time.
 //!
 //! Nothing is kept in a connection for calls: no settings, no prepared statements, no locks. So calls go
 //! through a pooler in transaction mode. Hints do not: [`Builder::hints`] turns them off.
+//!
+//! A swap that stands in line behind another one of its namespace for a fifth of the answer limit is not
+//! done. So where one hangs (its synchronous replica is gone, say, or somebody has left a transaction open
+//! on that row), connections that were given up do not go on waiting for it at the server.
 //!
 //! Hints are notifications (`LISTEN` and `NOTIFY`). While one is committed, PostgreSQL lets no other
 //! transaction that notifies commit, in all of its databases. If that is too much for yours, turn them off
@@ -108,6 +113,9 @@ const FORMAT: u32 = 1;
 /// What the marker of the schema begins with. The format follows.
 const MARKER: &str = "lockspace-postgres/";
 
+/// The part of the answer limit for which a swap may stand in line.
+const PARTS_IN_LINE: u32 = 5;
+
 const INSTALL: &str = include_str!("install.sql");
 /// How the script that installs says that the schema is not ours.
 const NOT_OURS: &str = "LS001";
@@ -123,7 +131,11 @@ const LOAD: &str = "select pg_is_in_recovery(), rows.version, rows.bytes from (s
 const SCAN: &str = "select pg_is_in_recovery(), rows.version, rows.bytes, rows.key \
     from (select 1) as one left join lockspace.rows as rows \
     on rows.namespace = $1 and rows.key >= $2 and substr(rows.key, 1, length($2)) = $2";
-const SWAP: &str = "select lockspace.swap_1($1, $2, $3, $4, $5)";
+// What follows `from` is done first, and lasts until the transaction ends: a swap that stands in line for
+// longer is not done. Without a limit it would stand there when its connection is long given up, and keep
+// its place among `max_connections`.
+const SWAP: &str = "select lockspace.swap_1($1, $2, $3, $4, $5) \
+    from set_config('lock_timeout', $6, true)";
 
 /// How a server is to be used.
 ///
@@ -154,7 +166,8 @@ impl Builder {
     }
 
     /// How long a call waits for its answer before it ends as unknown, and how long for a connection
-    /// before it ends as not done. The default is 5 seconds. Keep it well below the ttl of the sessions.
+    /// before it ends as not done; each of several servers gets its share of that. The default is 5
+    /// seconds. Keep it well below the ttl of the sessions.
     #[must_use]
     pub fn answer_limit(mut self, limit: Duration) -> Self {
         self.answer_limit = limit;
@@ -315,12 +328,15 @@ impl Store for PostgresStore {
             Some(Ok(version)) => Some(version),
             None => None,
         };
+        let in_line = self.line.limit() / PARTS_IN_LINE;
+        let in_line = format!("{}ms", in_line.as_millis().max(1));
         let parameters: &[line::Parameter<'_>] = &[
             (&self.namespace, Type::TEXT),
             (&key.as_bytes(), Type::BYTEA),
             (&expected, Type::INT8),
             (&new, Type::BYTEA),
             (&self.channel, Type::TEXT),
+            (&in_line, Type::TEXT),
         ];
         let rows = self.line.rows(SWAP, parameters).await?;
         // The server has committed something, whatever it may have been.
@@ -341,24 +357,23 @@ impl Store for PostgresStore {
                 Ok(None) => return None,
                 Err(failure) => return Some(Err(failure)),
             };
-            let key = found.try_get(3).ok().and_then(|key| String::from_utf8(key).ok());
-            Some(key.map(|key| Row { key, version, bytes }).ok_or(Failure::Damaged))
+            let Ok(key) = found.try_get(3) else { return Some(Err(Failure::Damaged)) };
+            // What is no text is no key of ours.
+            let key = String::from_utf8(key).ok()?;
+            Some(Ok(Row { key, version, bytes }))
         });
         Ok(rows.collect::<Result<_, Failure>>()?)
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
         let Some(channel) = &self.channel else { return pending().await };
-        if self.hints.listen(self.line.address(), channel, self.line.limit()).await.is_err() {
-            // No hint can come. An error would have the caller look again and again.
-            return pending().await;
-        }
+        self.hints.listen(self.line.address(), channel, self.line.limit()).await;
         let hint = self.hints.wait(key);
-        // What was swapped before we listened is not told any more.
-        match self.load(key).await {
-            Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.await,
-        }
+        let changed = || async {
+            let row = self.load(key).await?;
+            Ok::<_, StoreError>(row.map(|(version, _)| version) != known)
+        };
+        hint.unless(self.line.limit(), changed).await;
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use lockspace::store::StoreError;
-use lockspace_remote::{Call, NotConnected, Shared};
+use lockspace_remote::{Call, NotConnected, Shared, Task};
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row};
 
-use crate::address::{Address, Task};
+use crate::address::Address;
 use crate::error::{Failure, NoAnswer, is_contention, outcome};
 
 /// What a statement is given.
@@ -70,9 +70,7 @@ impl Line {
     }
 
     async fn connect(&self) -> Result<Open, Failure> {
-        let made = timeout(self.limit, self.address.connect(|_| {}, || {})).await;
-        let made = made.map_err(|_| Failure::NotConnectedInTime(self.limit))?;
-        let (client, task) = made.map_err(Failure::NotConnected)?;
+        let (client, task) = self.address.connect(self.limit, |_| {}, || {}).await?;
         Ok(Open { client, _task: task })
     }
 }

@@ -1,11 +1,14 @@
 //! The contract of a store, on a PostgreSQL that is killed, paused and cut off; and what of PostgreSQL it
 //! relies upon.
 
-use std::future::Future;
+use std::collections::BTreeSet;
+use std::future::{Future, IntoFuture};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockspace::store::{Store, StoreError, Swap, Version};
+use lockspace::LockSpace;
+use lockspace::store::{Options, Row, Store, StoreError, Swap, Version};
 use lockspace_postgres::{ConnectError, PostgresStore};
 use lockspace_servers::{PgBouncer, Postgres, Proxy, Server};
 use tokio_postgres::NoTls;
@@ -67,6 +70,17 @@ async fn until_seen(store: &PostgresStore, key: &str, bytes: &[u8]) -> Version {
 }
 
 #[tokio::test]
+async fn a_key_that_is_no_text_hinders_no_scan() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    // `lock/` and a byte that is no text.
+    sql(&server, r"insert into lockspace.rows values ('test', '\x6c6f636b2fff', 1, '')").await;
+    let row = Row { key: "lock/a".into(), version, bytes: b"a".to_vec() };
+    assert_eq!(store.scan("lock/").await.unwrap(), [row]);
+}
+
+#[tokio::test]
 async fn a_lost_reply_is_unknown_and_the_swap_is_done_once() {
     let Some(server) = Postgres::start() else { return };
     let proxy = Proxy::before(&server);
@@ -110,6 +124,27 @@ async fn a_server_that_is_down_did_nothing_and_is_found_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_says_nothing_hides_none_that_comes_after_it() {
+    let Some(server) = Postgres::start() else { return };
+    // It accepts, since the system does so, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let both = format!("@{},", silent.local_addr().unwrap());
+    let address = server.url().replace('@', &both) + "?target_session_attrs=read-write";
+    let limited = PostgresStore::builder().namespace("test").answer_limit(Duration::from_secs(4));
+    let store = limited.connect(&address).await.unwrap();
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    // Nor for hints.
+    let other = connect(&server).await;
+    soon(async {
+        tokio::join!(
+            store.watch("lock/a", Some(version)),
+            swapped(&other, "lock/a", Some(version), b"b")
+        )
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_call_that_is_dropped_leaves_the_store_usable() {
     let Some(server) = Postgres::start() else { return };
     let store = connect(&server).await;
@@ -141,6 +176,22 @@ async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
     let mut watch = Box::pin(store.watch("lock/quiet", None));
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
     proxy.cut();
+    soon(watch).await;
+}
+
+#[tokio::test]
+async fn hints_come_again_when_the_server_does() {
+    let Some(server) = Postgres::start() else { return };
+    let limited = PostgresStore::builder().namespace("test").answer_limit(Duration::from_secs(1));
+    let (store, other) = (limited.connect(&server.url()).await.unwrap(), connect(&server).await);
+    let first = swapped(&other, "lock/a", None, b"one").await;
+    server.kill();
+    // Who begins to watch now is refused.
+    let mut watch = Box::pin(store.watch("lock/a", Some(first)));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
+    server.restart();
+    let _ = other.load("lock/a").await; // Finds the connection dead.
+    swapped(&other, "lock/a", Some(first), b"two").await;
     soon(watch).await;
 }
 
@@ -340,6 +391,70 @@ async fn a_swap_that_the_server_cancels_is_not_done() {
     assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
     blocker.batch_execute("rollback").await.unwrap();
     assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+/// How many wait for a lock at the server.
+async fn in_line(client: &tokio_postgres::Client) -> usize {
+    let waiting = "select from pg_stat_activity where wait_event_type = 'Lock'";
+    client.query(waiting, &[]).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_swap_that_stands_in_line_for_too_long_is_not_done_and_waits_no_longer() {
+    let Some(server) = Postgres::start() else { return };
+    let store = connect(&server).await;
+    let blocker = blocker(&server, &store).await;
+    let client = raw(&server).await;
+    let outcome = soon(store.swap("lock/a", None, Some(b"a"))).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    assert_eq!(in_line(&client).await, 0);
+    // Nor does one that nobody waits for any more.
+    let mut swap = Box::pin(store.swap("lock/a", None, Some(b"a")));
+    let stands_in_line = async {
+        while in_line(&client).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        outcome = &mut swap => panic!("{outcome:?}"),
+        () = soon(stands_in_line) => {}
+    }
+    drop(swap);
+    let gone = async {
+        while in_line(&client).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(gone).await;
+    blocker.batch_execute("rollback").await.unwrap();
+    assert_eq!(store.load("lock/a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_lockspace_whose_swaps_are_held_up_has_two_in_line_at_most() {
+    let Some(server) = Postgres::start() else { return };
+    let options = Options::new().ttl(Duration::from_secs(3));
+    let space = LockSpace::open(connect(&server).await, options).await.unwrap();
+    let blocker = blocker(&server, &connect(&server).await).await;
+    let client = raw(&server).await;
+    let look = "select pid::text || ' ' || query_start from pg_stat_activity \
+                where wait_event_type = 'Lock'";
+    let six_swaps = async {
+        let (mut most, mut seen) = (0, BTreeSet::new());
+        while seen.len() < 6 {
+            let rows = client.query(look, &[]).await.unwrap();
+            most = most.max(rows.len());
+            seen.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+        }
+        most
+    };
+    let most = tokio::select! {
+        granted = space.acquire("a").into_future() => panic!("{granted:?}"),
+        most = soon(six_swaps) => most,
+    };
+    assert!(most <= 2, "{most} stood in line at once");
+    blocker.batch_execute("rollback").await.unwrap();
+    soon(space.shutdown(Duration::ZERO)).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What goes wrong, in words that hold no secrets.
 
+use std::time::Duration;
+
 use lockspace::store::StoreError;
 use redis::{ErrorKind, RedisError};
 
@@ -19,10 +21,14 @@ pub enum ConnectError {
     /// The namespace's key is there and was not made by this library. It is left as it is.
     #[error("the key of the namespace belongs to something else")]
     Foreign,
-    /// The namespace was made by a version of this library that is newer than this one. It is left as it
-    /// is.
-    #[error("the namespace has another format than this version knows: update it")]
-    Newer,
+    /// The namespace was made by another version of this library, older or newer. It is left as it is.
+    #[error("the namespace has format {found}, and this version knows format {known} only")]
+    OtherFormat {
+        /// The format that was found.
+        found: u32,
+        /// The one that this version of the library knows.
+        known: u32,
+    },
 }
 
 /// Why a call had no effect although nothing answered.
@@ -32,8 +38,10 @@ pub(crate) enum Failure {
     NotConnected(#[source] RedisError),
     #[error("no connection to the server: another call has just tried")]
     OtherFailed,
-    #[error("a row has no version: something else has written it")]
-    Damaged,
+    #[error("no connection to the server within {0:?}")]
+    NotConnectedInTime(Duration),
+    #[error("the server is no primary: what it shows may be old")]
+    NoPrimary,
 }
 
 impl From<Failure> for StoreError {

@@ -1,9 +1,8 @@
 //! Hints: one connection on which the server tells which rows were swapped.
 
 use futures_util::StreamExt;
-use lockspace_remote::{Watchers, Watching};
+use lockspace_remote::{Shared, Task, Watchers, Watching};
 use redis::aio::PubSub;
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::line::Line;
@@ -12,41 +11,32 @@ use crate::line::Line;
 #[derive(Default)]
 pub(crate) struct Hints {
     watchers: Watchers,
-    /// Held by whoever begins to listen. The task, if there is one.
-    listening: tokio::sync::Mutex<Option<AbortHandle>>,
+    listening: Shared<Task>,
 }
 
 /// Nobody can be told of swaps now.
-pub(crate) struct NotListening;
+struct NotListening;
 
 impl Hints {
-    /// Sees to it that swaps on `channel` are heard of from now on.
-    pub(crate) async fn listen(&self, line: &Line, channel: &str) -> Result<(), NotListening> {
-        let mut listening = self.listening.lock().await;
-        if listening.as_ref().is_some_and(|task| !task.is_finished()) {
-            return Ok(());
-        }
+    /// Ready when swaps on `channel` are heard of, which may take for ever. An error would have whoever waits
+    /// look again and again.
+    pub(crate) async fn listen(&self, line: &Line, channel: &str) {
+        let listens = |task: &Task| !task.is_finished();
+        self.listening.keep(listens, line.limit(), || self.begin(line, channel)).await;
+    }
+
+    async fn begin(&self, line: &Line, channel: &str) -> Result<Task, NotListening> {
         let begun = timeout(line.limit(), async {
             let mut messages = line.client().get_async_pubsub().await?;
             messages.subscribe(channel).await.map(|()| messages)
         });
         let messages = begun.await.map_err(|_| NotListening)?.map_err(|_| NotListening)?;
-        let task = tokio::spawn(pump(messages, self.watchers.clone()));
-        *listening = Some(task.abort_handle());
-        Ok(())
+        Ok(tokio::spawn(pump(messages, self.watchers.clone())).into())
     }
 
     /// Ready when the row was swapped after this call, or nobody listens any more.
     pub(crate) fn wait(&self, key: &str) -> Watching {
         self.watchers.wait(key)
-    }
-}
-
-impl Drop for Hints {
-    fn drop(&mut self) {
-        if let Some(task) = self.listening.get_mut() {
-            task.abort();
-        }
     }
 }
 

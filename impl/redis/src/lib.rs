@@ -15,7 +15,8 @@
 //!
 //! # The server
 //! One primary, reached directly: Redis 5 or later, or Valkey. Tested with Redis 7.0 only. The tests
-//! kill the server's process; what a power loss leaves is the server's word.
+//! kill the server's process; what a power loss leaves is the server's word. A replica is refused: what
+//! it shows may be old. Each new connection asks.
 //!
 //! | Setting | Why |
 //! |---|---|
@@ -31,8 +32,9 @@
 //! One key for each namespace, `lockspace:{NAMESPACE}`, a hash: a field for each row (`VERSION BYTES`),
 //! and under the empty name a marker with the format and the last version. One key lies in one slot, and
 //! one ACL pattern grants it: `~lockspace:* &lockspace:*`, with `EVALSHA`, `SCRIPT|LOAD`, `HGET`,
-//! `HSET`, `HDEL`, `HGETALL`, `EXISTS`, `TIME`, `PUBLISH` and `SUBSCRIBE`. The marker stays when
+//! `HSET`, `HDEL`, `HGETALL`, `EXISTS`, `ROLE`, `TIME`, `PUBLISH` and `SUBSCRIBE`. The marker stays when
 //! everything is released. A key of something else, or of another format, is refused and left as it is.
+//! A field that something else has written is a row that cannot be read, and is left as it is too.
 //!
 //! # What is promised
 //! The contract of [`Store`], and so S1 to S9 of the protocol over a store, as long as the server keeps
@@ -64,7 +66,7 @@
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, so a
 //! server that comes back is found by the next call. Nothing is ever sent twice. A call that is dropped
 //! or fails gives up its connection. A call that gets no answer ends by itself after the [answer
-//! limit](Builder::answer_limit).
+//! limit](Builder::answer_limit). Hints that cannot be had are asked for again after that time.
 
 mod error;
 mod hints;
@@ -73,22 +75,24 @@ mod tls;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::pending;
 use std::time::Duration;
 
 use lockspace::store::{Capabilities, Row, Store, StoreError, Swap, Version};
 use redis::{Script, cmd};
 
 pub use error::ConnectError;
-use error::Failure;
 use hints::Hints;
 use line::Line;
 use tls::Certificates;
 
-/// What the marker of a namespace begins with.
-const FORMAT: &str = "lockspace-redis/1";
+/// The format of the rows that this version knows.
+const FORMAT: u32 = 1;
+/// What the marker of a namespace begins with. The format follows, a space, and the last version.
+const MARKER: &str = "lockspace-redis/";
 /// The field of the marker. No row has an empty key.
-const MARKER: &str = "";
+const MARKER_FIELD: &str = "";
+/// The greatest version that the server draws.
+const LAST_VERSION: u64 = (1 << 53) - 1;
 
 /// How a server is to be used.
 ///
@@ -209,11 +213,11 @@ impl RedisStore {
         if !exists.map_err(ConnectError::Server)? {
             return Ok(());
         }
-        let marker = self.field(MARKER).await.map_err(wrong_type)?.unwrap_or_default();
-        match marker.split(|byte| *byte == b' ').next().unwrap_or_default() {
-            word if word == FORMAT.as_bytes() => Ok(()),
-            word if word.starts_with(b"lockspace-redis/") => Err(ConnectError::Newer),
-            _ => Err(ConnectError::Foreign),
+        let marker = self.field(MARKER_FIELD).await.map_err(wrong_type)?.unwrap_or_default();
+        match format(&marker) {
+            Some(FORMAT) => Ok(()),
+            Some(found) => Err(ConnectError::OtherFormat { found, known: FORMAT }),
+            None => Err(ConnectError::Foreign),
         }
     }
 
@@ -239,17 +243,29 @@ fn wrong_type(error: StoreError) -> ConnectError {
     }
 }
 
-/// What stands in a field: the version, a space, and the bytes.
-fn row(field: &[u8]) -> Result<(Version, Vec<u8>), Failure> {
-    let space = field.iter().position(|byte| *byte == b' ').ok_or(Failure::Damaged)?;
-    let version = std::str::from_utf8(&field[..space]).ok().and_then(|text| text.parse().ok());
-    Ok((Version(version.ok_or(Failure::Damaged)?), field[space + 1..].to_vec()))
+/// The format that a marker tells, if it is one.
+fn format(marker: &[u8]) -> Option<u32> {
+    let word = marker.split(|byte| *byte == b' ').next()?;
+    std::str::from_utf8(word).ok()?.strip_prefix(MARKER)?.parse().ok()
+}
+
+/// What stands in a field: the version, a space, and the bytes. In one that something else has written there
+/// is no version; it is shown as a row that no swap changes, and with a mark, so that it says nothing.
+fn row(field: &[u8]) -> (Version, Vec<u8>) {
+    written(field).unwrap_or_else(|| (Version(0), [b"? ", field].concat()))
+}
+
+/// The version and the bytes, as the script writes them.
+fn written(field: &[u8]) -> Option<(Version, Vec<u8>)> {
+    let space = field.iter().position(|byte| *byte == b' ')?;
+    let text = std::str::from_utf8(&field[..space]).ok()?;
+    let version = text.parse().ok().filter(|version| (1..=LAST_VERSION).contains(version))?;
+    (version.to_string() == text).then(|| (Version(version), field[space + 1..].to_vec()))
 }
 
 impl Store for RedisStore {
     async fn load(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
-        let field = self.field(key).await?;
-        Ok(field.map(|field| row(&field)).transpose()?)
+        Ok(self.field(key).await?.map(|field| row(&field)))
     }
 
     // Upholds contract 1 and 3: the server runs one script after the other, and the version is drawn in it.
@@ -261,7 +277,7 @@ impl Store for RedisStore {
     ) -> Result<Swap, StoreError> {
         let mut swap = self.swap.key(&self.hash);
         swap.arg(key).arg(expected.map_or_else(String::new, |version| version.to_string()));
-        swap.arg(FORMAT);
+        swap.arg(format!("{MARKER}{FORMAT}"));
         if let Some(new) = new {
             swap.arg(new);
         }
@@ -270,26 +286,25 @@ impl Store for RedisStore {
     }
 
     async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
-        let fields: Vec<(String, Vec<u8>)> = self.line.ask(cmd("HGETALL").arg(&self.hash)).await?;
-        let ours = |(key, _): &(String, Vec<u8>)| key != MARKER && key.starts_with(prefix);
-        let rows = fields.into_iter().filter(ours).map(|(key, field)| {
-            let (version, bytes) = row(&field)?;
-            Ok(Row { key, version, bytes })
+        let fields: Vec<(Vec<u8>, Vec<u8>)> = self.line.ask(cmd("HGETALL").arg(&self.hash)).await?;
+        let rows = fields.into_iter().filter_map(|(key, field)| {
+            // What is no text is no key.
+            let key = String::from_utf8(key).ok()?;
+            let ours = key != MARKER_FIELD && key.starts_with(prefix);
+            let (version, bytes) = row(&field);
+            ours.then_some(Row { key, version, bytes })
         });
-        Ok(rows.collect::<Result<_, Failure>>()?)
+        Ok(rows.collect())
     }
 
     async fn watch(&self, key: &str, known: Option<Version>) {
-        if self.hints.listen(&self.line, &self.hash).await.is_err() {
-            // No hint can come. An error would have the caller look again and again.
-            return pending().await;
-        }
+        self.hints.listen(&self.line, &self.hash).await;
         let hint = self.hints.wait(key);
-        // What was swapped before we listened is not told any more.
-        match self.load(key).await {
-            Ok(row) if row.as_ref().map(|(version, _)| *version) != known => {}
-            _ => hint.await,
-        }
+        let changed = || async {
+            let row = self.load(key).await?;
+            Ok::<_, StoreError>(row.map(|(version, _)| version) != known)
+        };
+        hint.unless(self.line.limit(), changed).await;
     }
 
     fn capabilities(&self) -> Capabilities {

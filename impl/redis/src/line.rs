@@ -6,6 +6,8 @@ use lockspace::store::StoreError;
 use lockspace_remote::{Call, NotConnected, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult, ScriptInvocation};
+use redis::{Value, cmd, from_redis_value};
+use tokio::time::timeout;
 
 use crate::error::{Failure, outcome};
 
@@ -48,16 +50,28 @@ impl Line {
 
     async fn take(&self) -> Result<Call<'_, MultiplexedConnection>, Failure> {
         let connect = || async {
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(self.limit))
-                .set_response_timeout(Some(self.limit));
-            self.client.get_multiplexed_async_connection_with_config(&config).await
+            let made = timeout(self.limit, self.connect()).await;
+            made.map_err(|_| Failure::NotConnectedInTime(self.limit))?
         };
         let taken = self.shared.take(|_| true, connect).await;
         taken.map_err(|error| match error {
-            NotConnected::Failed(error) => Failure::NotConnected(error),
+            NotConnected::Failed(failure) => failure,
             NotConnected::OtherFailed => Failure::OtherFailed,
         })
+    }
+
+    /// A connection to a primary. Which server an address leads to may change.
+    async fn connect(&self) -> Result<MultiplexedConnection, Failure> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.limit))
+            .set_response_timeout(Some(self.limit));
+        let made = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let mut connection = made.map_err(Failure::NotConnected)?;
+        let role = cmd("ROLE").query_async::<Vec<Value>>(&mut connection).await;
+        match role.map_err(Failure::NotConnected)?.into_iter().next().map(from_redis_value) {
+            Some(Ok::<String, _>(role)) if role == "master" => Ok(connection),
+            _ => Err(Failure::NoPrimary),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ end
 
 local row = redis.call('HGET', namespace, key)
 local version = ''
-if row then version = string.match(row, '^(%d+) ') end
+-- Where something else has written the row it has none, and is left as it is.
+if row then version = string.match(row, '^([1-9]%d*) ') end
 if version ~= expected then return false end
 
 -- Never backwards: not where the data are older than they were, nor where the clock is.

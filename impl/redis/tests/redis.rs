@@ -1,12 +1,14 @@
 //! The contract of a store, on a Redis that is killed, paused, flushed and cut off; and what of Redis it
 //! relies upon.
 
+use std::error::Error;
 use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockspace::store::{Options, Store, StoreError, Swap, Version};
-use lockspace::{LockSpace, Loss, SessionEnd};
+use lockspace::store::record::{Record, RecordError};
+use lockspace::store::{self, Options, Store, StoreError, Swap, Version};
+use lockspace::{AcquireError, LockSpace, Loss, SessionEnd};
 use lockspace_redis::{ConnectError, RedisStore};
 use lockspace_servers::{Proxy, Redis, Server};
 
@@ -169,6 +171,88 @@ async fn opened(server: &Server) -> LockSpace {
     let options =
         Options::new().ttl(Duration::from_secs(2)).call_timeout(Duration::from_millis(900));
     LockSpace::open(connect(server).await, options).await.expect("the server runs")
+}
+
+/// Puts fields into the namespace that no lockspace writes: some that are no text, and some whose version the
+/// server would not draw, one of them with a row that could be read.
+async fn plant(server: &Server) {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let row = "lockspace-lock/1 holder=00000000000000000000000000000001.7 token=3 queue=";
+    let mut plant = redis::cmd("HSET");
+    plant.arg("lockspace:{test}").arg("lock/w").arg("0 junk");
+    plant.arg("lock/x").arg("junk").arg("lock/y").arg(row);
+    plant.arg("lock/z").arg(format!("{} {row}", u64::MAX)).arg("session/x").arg(&b"\xff"[..]);
+    plant.arg(&b"lock/\xff"[..]).arg("1 their own");
+    plant.query_async::<()>(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_something_else_has_written_is_a_row_that_cannot_be_read_and_is_left_as_it_is() {
+    let Some(server) = Redis::start() else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    plant(&server).await;
+    let mut rows = store.scan("lock/").await.unwrap();
+    rows.sort_unstable_by_key(|row| row.key.clone());
+    let versions: Vec<_> = rows.iter().map(|row| (&*row.key, row.version.0)).collect();
+    let planted = ["lock/w", "lock/x", "lock/y", "lock/z"];
+    assert_eq!(versions[0], ("lock/a", version.0));
+    assert_eq!(versions[1..], planted.map(|key| (key, 0)));
+    let before = dump(&server).await;
+    for key in planted {
+        let (version, bytes) = store.load(key).await.unwrap().unwrap();
+        assert_eq!(Record::read(&bytes), Err(RecordError::Foreign), "{key}");
+        for expected in [None, Some(version)] {
+            assert_eq!(store.swap(key, expected, Some(b"a")).await.unwrap(), Swap::Conflict);
+        }
+    }
+    assert_eq!(dump(&server).await, before);
+}
+
+#[tokio::test]
+async fn what_something_else_has_written_hinders_nobody_else() {
+    let Some(server) = Redis::start() else { return };
+    let options = Options::new().sweep_every(Duration::from_millis(100));
+    let space = LockSpace::open(connect(&server).await, options).await.unwrap();
+    plant(&server).await;
+    let held = soon(space.acquire("a").into_future()).await.unwrap();
+    for name in ["w", "x", "y", "z"] {
+        let outcome = soon(space.acquire(name).into_future()).await;
+        assert!(matches!(outcome, Err(AcquireError::Unreadable { .. })), "{name}: {outcome:?}");
+    }
+    let other = connect(&server).await;
+    let survey = store::survey(&other, LONG).await.unwrap();
+    assert_eq!(survey.names.len(), 1);
+    assert_eq!(survey.unreadable.len(), 5, "{survey:?}");
+    // The holder finds it in its next sweep.
+    let forced = store::force_release(&other, "a", LONG).await.unwrap();
+    assert_eq!(forced, Some(held.fencing_token()));
+    assert_eq!(soon(held.lost()).await.reason, Loss::Forced);
+    soon(space.shutdown(Duration::ZERO)).await;
+}
+
+#[tokio::test]
+async fn a_replica_is_refused() {
+    let (Some(primary), Some(server)) = (Redis::start(), Redis::start()) else { return };
+    let store = connect(&server).await;
+    let version = swapped(&store, "lock/a", None, b"a").await;
+    let port = primary.address().port().to_string();
+    raw(&server, &["REPLICAOF", "127.0.0.1", &port]).await.unwrap();
+    let says = |error: &(dyn Error + 'static)| {
+        let cause = error.source().expect("there is a cause").to_string();
+        assert!(cause.contains("no primary"), "{cause}");
+    };
+    match RedisStore::connect(&server.url(), "test").await.unwrap_err() {
+        ConnectError::Server(error) => says(&error),
+        other => panic!("{other:?}"),
+    }
+    // Nor does one go on there whose server has become a replica: the first swap gives the connection up.
+    let outcome = store.swap("lock/a", Some(version), None).await;
+    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
+    for outcome in [store.load("lock/a").await.err(), store.scan("lock/").await.err()] {
+        says(&outcome.expect("a replica shows nothing"));
+    }
 }
 
 /// A name is held while `lose` makes the server forget everything: its holder is told, and others get on.
@@ -342,6 +426,22 @@ async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
     soon(watch).await;
 }
 
+#[tokio::test]
+async fn hints_come_again_when_the_server_does() {
+    let Some(server) = Redis::start() else { return };
+    let limited = RedisStore::builder().namespace("test").answer_limit(Duration::from_secs(1));
+    let (store, other) = (limited.connect(&server.url()).await.unwrap(), connect(&server).await);
+    let first = swapped(&other, "lock/a", None, b"one").await;
+    server.kill();
+    // Who begins to watch now is refused.
+    let mut watch = Box::pin(store.watch("lock/a", Some(first)));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
+    server.restart();
+    let _ = other.load("lock/a").await; // Finds the connection dead.
+    swapped(&other, "lock/a", Some(first), b"two").await;
+    soon(watch).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_namespace_that_is_just_being_made_is_no_key_of_something_else() {
     let Some(server) = Redis::start() else { return };
@@ -369,17 +469,24 @@ async fn a_key_of_something_else_is_refused_and_left_as_it_is() {
     let Some(server) = Redis::start() else { return };
     let store = connect(&server).await;
     let key = "lockspace:{test}";
-    for (words, newer) in [
-        (vec!["SET", key, "theirs"], false),
-        (vec!["HSET", key, "their", "own"], false),
-        (vec!["HSET", key, "", "lockspace-redis/2 17"], true),
+    for (words, format) in [
+        (vec!["SET", key, "theirs"], None),
+        (vec!["HSET", key, "their", "own"], None),
+        (vec!["HSET", key, "", "lockspace-redis/theirs 17"], None),
+        (vec!["HSET", key, "", "lockspace-redis/0 17"], Some(0)),
+        (vec!["HSET", key, "", "lockspace-redis/2 17"], Some(2)),
     ] {
         raw(&server, &["FLUSHALL"]).await.unwrap();
         raw(&server, &words).await.unwrap();
         let before = raw(&server, &["DUMP", key]).await.unwrap();
         let refused = RedisStore::connect(&server.url(), "test").await.unwrap_err();
-        assert_eq!(matches!(refused, ConnectError::Newer), newer, "{refused:?}");
-        assert_eq!(matches!(refused, ConnectError::Foreign), !newer, "{refused:?}");
+        match format {
+            None => assert!(matches!(refused, ConnectError::Foreign), "{refused:?}"),
+            Some(format) => assert!(
+                matches!(refused, ConnectError::OtherFormat { found, known: 1 } if found == format),
+                "{refused:?}"
+            ),
+        }
         let outcome = store.swap("lock/a", None, Some(b"a")).await;
         assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
         assert_eq!(raw(&server, &["DUMP", key]).await.unwrap(), before);
@@ -399,7 +506,7 @@ async fn a_server_that_is_full_did_nothing() {
 async fn the_commands_that_are_told_suffice() {
     let Some(server) = Redis::start() else { return };
     let told = "~lockspace:* &lockspace:* -@all +evalsha +script|load +hget +hset +hdel +hgetall \
-                +exists +time +publish +subscribe";
+                +exists +role +time +publish +subscribe";
     let words = ["ACL", "SETUSER", "app", "on", ">secret"];
     let words: Vec<_> = words.into_iter().chain(told.split_whitespace()).collect();
     raw(&server, &words).await.unwrap();

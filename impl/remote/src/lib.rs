@@ -1,7 +1,8 @@
 //! What stores for `lockspace` over a server have in common: a connection that all calls share
-//! ([`Shared`]), and who waits for hints ([`Watchers`]). For whoever writes a store.
+//! ([`Shared`]), the end of the task that serves one ([`Task`]), and who waits for hints ([`Watchers`]). For
+//! whoever writes a store.
 //!
-//! What this package must not do: know any server, start a task, or repeat a call.
+//! What this package must not do: know any server, start a task, or repeat a swap.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,8 +12,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::{sleep, timeout};
 
 /// A connection: made when it is needed, by one caller for all; shared by all calls; given up by whichever
 /// does not end well.
@@ -82,6 +86,33 @@ impl<C> Shared<C> {
         Ok(Call { shared: self, connection, ended_well: false })
     }
 
+    /// Sees to it that there is a connection which is `usable`, for however long that takes: it is for hints,
+    /// which nobody asks for. After an attempt that has failed there is none for the time of `pause`, and all
+    /// who want one wait for the same.
+    ///
+    /// # Cancel safety
+    /// As [`take`](Self::take).
+    pub async fn keep<E, F: Future<Output = Result<C, E>>>(
+        &self,
+        usable: impl Fn(&C) -> bool,
+        pause: Duration,
+        connect: impl Fn() -> F,
+    ) {
+        let attempt = || async {
+            let made = connect().await;
+            if made.is_err() {
+                // Whoever else wants a connection waits for the end of this attempt.
+                sleep(pause).await;
+            }
+            made
+        };
+        loop {
+            if let Ok(call) = self.take(&usable, attempt).await {
+                return call.ended_well();
+            }
+        }
+    }
+
     fn on_open(&self, usable: impl Fn(&C) -> bool) -> Option<Call<'_, C>> {
         let connection = self.open().clone().filter(|connection| usable(connection))?;
         Some(Call { shared: self, connection, ended_well: false })
@@ -142,6 +173,30 @@ impl<C> Drop for Call<'_, C> {
 impl<C> fmt::Debug for Call<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").finish_non_exhaustive()
+    }
+}
+
+/// A task that serves a connection. It ends when this is dropped, however the server is.
+#[derive(Debug)]
+pub struct Task(AbortHandle);
+
+impl Task {
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<T> From<JoinHandle<T>> for Task {
+    fn from(task: JoinHandle<T>) -> Self {
+        Self(task.abort_handle())
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -216,6 +271,28 @@ pub struct Watching {
     hint: oneshot::Receiver<()>,
 }
 
+impl Watching {
+    /// Ready when told, or at once if `changed`: what was swapped before anybody listened is not told any
+    /// more. One who cannot look does so again after `pause`.
+    ///
+    /// # Cancel safety
+    /// Dropping it gives the place up.
+    pub async fn unless<E, F: Future<Output = Result<bool, E>>>(
+        mut self,
+        pause: Duration,
+        changed: impl Fn() -> F,
+    ) {
+        loop {
+            match changed().await {
+                Ok(true) => return,
+                Ok(false) => return self.await,
+                Err(_) if timeout(pause, &mut self).await.is_ok() => return,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
 impl Future for Watching {
     type Output = ();
 
@@ -239,7 +316,11 @@ impl Drop for Watching {
 
 #[cfg(test)]
 mod tests {
-    use super::{NotConnected, Shared, Watchers};
+    use std::time::Duration;
+
+    use tokio::time::{Instant, sleep, timeout};
+
+    use super::{NotConnected, Shared, Task, Watchers};
 
     #[test]
     fn whoever_stops_waiting_leaves_nothing() {
@@ -289,5 +370,76 @@ mod tests {
         assert_eq!(b.unwrap_err(), NotConnected::OtherFailed);
         assert_eq!(attempts.get(), 1);
         assert_eq!(shared.take(|_| true, connect).await.unwrap_err(), NotConnected::Failed(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_want_to_keep_a_connection_make_one_attempt_in_each_pause() {
+        let shared = Shared::default();
+        let attempts = std::cell::Cell::new(0);
+        let connect = || async {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() < 4 { Err(()) } else { Ok(attempts.get()) }
+        };
+        let pause = Duration::from_secs(5);
+        let begun = Instant::now();
+        tokio::join!(
+            shared.keep(|_| true, pause, connect),
+            shared.keep(|_| true, pause, connect),
+            async {
+                // Who comes later does not ask sooner.
+                sleep(pause / 2).await;
+                shared.keep(|_| true, pause, connect).await;
+            },
+        );
+        assert_eq!((attempts.get(), begun.elapsed()), (4, 3 * pause));
+        shared.keep(|made| *made == 4, pause, connect).await;
+        assert_eq!(attempts.get(), 4);
+        // One that has ended is made anew.
+        shared.keep(|made| *made > 4, pause, connect).await;
+        assert_eq!((attempts.get(), begun.elapsed()), (5, 3 * pause));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_stops_wanting_a_connection_hinders_nobody() {
+        let shared = Shared::default();
+        let pause = Duration::from_secs(5);
+        let failing = shared.keep(|_| true, pause, || async { Err::<(), _>(()) });
+        assert!(timeout(pause / 2, failing).await.is_err());
+        let begun = Instant::now();
+        shared.keep(|()| true, pause, || async { Ok::<_, ()>(()) }).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_cannot_look_is_told_all_the_same_and_looks_again() {
+        let (watchers, pause) = (Watchers::default(), Duration::from_secs(5));
+        let looks = std::cell::Cell::new(0);
+        let look = || async {
+            looks.set(looks.get() + 1);
+            if looks.get() < 3 { Err(()) } else { Ok(true) }
+        };
+        let begun = Instant::now();
+        watchers.wait("a").unless(pause, look).await;
+        assert_eq!((looks.get(), begun.elapsed()), (3, 2 * pause));
+        let told = async { watchers.tell("a") };
+        tokio::join!(watchers.wait("a").unless(pause, || async { Err(()) }), told);
+        tokio::join!(watchers.wait("a").unless(pause, || async { Ok::<_, ()>(false) }), async {
+            sleep(pause).await;
+            watchers.tell("a");
+        });
+        assert_eq!(begun.elapsed(), 3 * pause);
+        assert!(watchers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_task_ends_with_what_stands_for_it() {
+        let (alive, ended) = tokio::sync::oneshot::channel::<()>();
+        let task = Task::from(tokio::spawn(async {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        }));
+        assert!(!task.is_finished());
+        drop(task);
+        assert!(ended.await.is_err());
     }
 }

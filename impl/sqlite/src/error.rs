@@ -25,6 +25,15 @@ pub enum OpenError {
     /// The file was made by a lockspace and something has happened to it.
     #[error("the file is damaged: {0}")]
     Damaged(String),
+    /// The file is on a filesystem that several hosts may use at the same time, or it would be. See
+    /// [`Builder::on_one_host`](crate::Builder::on_one_host).
+    #[error(
+        "the file is on a filesystem that hosts may share ({kind}): it must be on a local disk"
+    )]
+    SharedFilesystem {
+        /// What the system calls such a filesystem.
+        kind: String,
+    },
     /// The file's place does not have what a write-ahead log needs.
     #[error("no write-ahead log is possible here: the file must be on a local disk")]
     NoWriteAheadLog,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::{Builder, OpenError, Synchronous};
+use crate::{Builder, OpenError, Synchronous, filesystem};
 
 /// The format of the tables below. It stands in the file as `user_version`.
 pub(crate) const FORMAT: i64 = 1;
@@ -40,6 +40,14 @@ pub(crate) struct File {
 
 impl File {
     pub(crate) fn open(settings: &Builder, path: &Path) -> Result<Self, OpenError> {
+        Self::open_among(&filesystem::mounts(), settings, path)
+    }
+
+    /// The same, where these filesystems are mounted.
+    fn open_among(mounts: &str, settings: &Builder, path: &Path) -> Result<Self, OpenError> {
+        if !settings.on_one_host {
+            refuse_shared(mounts, path)?;
+        }
         make(path).map_err(OpenError::Io)?;
         // The absolute path: what the working directory is later does not matter.
         let path = fs::canonicalize(path).map_err(OpenError::Io)?;
@@ -71,6 +79,19 @@ fn same(one: &Metadata, other: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn same(_: &Metadata, _: &Metadata) -> bool {
     true
+}
+
+/// An error if several hosts may use the file at the same time, or may once it is made.
+fn refuse_shared(mounts: &str, path: &Path) -> Result<(), OpenError> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let place = fs::metadata(path).or_else(|_| fs::metadata(folder)).map_err(OpenError::Io)?;
+    match filesystem::shared(mounts, &place) {
+        Some(kind) => Err(OpenError::SharedFilesystem { kind: kind.to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// Makes an empty file, unless there is one. SQLite gives its other files the same mode.
@@ -180,5 +201,41 @@ fn classify(error: rusqlite::Error) -> OpenError {
         Some(ErrorCode::NotADatabase) => OpenError::Foreign,
         Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(error.to_string()),
         _ => OpenError::Sqlite(error),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::File;
+    use crate::filesystem::tests::mounted_as;
+    use crate::{OpenError, SqliteStore};
+
+    #[test]
+    fn a_file_that_hosts_may_share_is_refused_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("locks.sqlite");
+        let on = |kind, path: &Path| {
+            let mounts = mounted_as(kind, &fs::metadata(folder.path()).unwrap());
+            File::open_among(&mounts, &SqliteStore::builder(), path)
+        };
+        match on("nfs4", &path) {
+            Err(OpenError::SharedFilesystem { kind }) => assert_eq!(kind, "nfs4"),
+            other => panic!("{:?}", other.err()),
+        }
+        assert!(!path.exists());
+        assert!(on("ext4", &path).is_ok());
+        // One that is there is not opened either.
+        assert!(matches!(on("cifs", &path), Err(OpenError::SharedFilesystem { .. })));
+    }
+
+    #[test]
+    fn whoever_says_that_all_are_on_one_host_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mounts = mounted_as("nfs4", &fs::metadata(folder.path()).unwrap());
+        let settings = SqliteStore::builder().on_one_host(true);
+        assert!(File::open_among(&mounts, &settings, &folder.path().join("locks.sqlite")).is_ok());
     }
 }

@@ -25,9 +25,14 @@
 //! the files beside it (`-wal`, `-shm`) the same mode. Whoever may write it can take every lock. One file
 //! can hold many [namespaces](Builder::namespace), which share nothing but the disk.
 //!
-//! It must be on a *local* disk: SQLite's write-ahead log needs memory shared between all who use it,
-//! and network filesystems lie about locks. If the file is removed or replaced while it is open, every
-//! call fails and says so; nothing goes on in a file that others no longer see. Open it anew.
+//! It must be on a *local* disk: SQLite's write-ahead log needs memory that all who use it share, and two
+//! hosts share none, so that each would grant what the other one has granted. On Linux a file on a
+//! filesystem that hosts share (NFS, SMB, 9p, Ceph and others), or that may be one (FUSE), is
+//! [refused](OpenError::SharedFilesystem), unless whoever opens it says that all who use it are [on one
+//! host](Builder::on_one_host). Elsewhere nobody looks.
+//!
+//! If the file is removed or replaced while it is open, every call fails and says so; nothing goes on in
+//! a file that others no longer see. Open it anew.
 //!
 //! # What survives
 //! | | [`Synchronous::Full`] (default) | [`Synchronous::Normal`] |
@@ -54,6 +59,7 @@
 
 mod error;
 mod file;
+mod filesystem;
 mod thread;
 mod transaction;
 
@@ -102,6 +108,7 @@ pub struct Builder {
     namespace: String,
     synchronous: Synchronous,
     busy_limit: Duration,
+    on_one_host: bool,
 }
 
 impl Builder {
@@ -124,6 +131,14 @@ impl Builder {
     #[must_use]
     pub fn busy_limit(mut self, limit: Duration) -> Self {
         self.busy_limit = limit;
+        self
+    }
+
+    /// Says that all who use the file are on one host, whatever filesystem it is on. Where that is not so, a
+    /// lock is granted twice and the file may be damaged. The default is not to say so.
+    #[must_use]
+    pub fn on_one_host(mut self, on_one_host: bool) -> Self {
+        self.on_one_host = on_one_host;
         self
     }
 
@@ -167,6 +182,7 @@ impl SqliteStore {
             namespace: String::new(),
             synchronous: Synchronous::default(),
             busy_limit: Duration::from_secs(2),
+            on_one_host: false,
         }
     }
 

@@ -48,6 +48,8 @@ use std::time::Duration;
 
 use lockspace_spec::FencingToken;
 
+use crate::sync::Arc;
+
 /// A moment, as the time since the process's own monotonic clock began to count. Moments of different
 /// processes are never compared.
 pub type Moment = Duration;
@@ -234,6 +236,35 @@ pub trait Store: Send + Sync + 'static {
     /// What the store promises beyond the contract.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
+    }
+}
+
+/// A store that is shared is a store, and makes no second connection: whoever has opened a lockspace over one
+/// clone may [look](survey()) at the store by another.
+impl<S: Store> Store for Arc<S> {
+    async fn load(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+        (**self).load(key).await
+    }
+
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<Version>,
+        new: Option<&[u8]>,
+    ) -> Result<Swap, StoreError> {
+        (**self).swap(key, expected, new).await
+    }
+
+    async fn scan(&self, prefix: &str) -> Result<Vec<Row>, StoreError> {
+        (**self).scan(prefix).await
+    }
+
+    async fn watch(&self, key: &str, known: Option<Version>) {
+        (**self).watch(key, known).await;
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
     }
 }
 
