@@ -242,6 +242,10 @@ pub enum SessionEnd {
     /// are not greater than those it has given before. In the last case nothing is granted in this process
     /// until they are: `docs/protocol-over-a-store.md` says what an operator must do.
     StoreWentBack,
+    /// Its row was written by somebody else who has its number: the process was copied while it ran, as
+    /// when a snapshot of a virtual machine is started beside the machine. The copy keeps the session, and
+    /// holds what was held when it was made: `docs/protocol-over-a-store.md` says what that means.
+    Copied,
     /// Something was written over its row that cannot be read. It is left as it is, and so is what the
     /// session held: until somebody removes the row, whoever asks for that is told
     /// [which](AcquireError::UnreadableSession).
@@ -268,6 +272,9 @@ fn because(reason: Loss) -> &'static str {
         Loss::Session(SessionEnd::Outage) => "the session was not kept alive in time",
         Loss::Session(SessionEnd::Removed) => "the session was removed from the store",
         Loss::Session(SessionEnd::StoreWentBack) => "the store has lost data",
+        Loss::Session(SessionEnd::Copied) => {
+            "the process was copied, and the copy keeps the session"
+        }
         Loss::Session(SessionEnd::Unreadable) => "the session's row cannot be read any more",
     }
 }
