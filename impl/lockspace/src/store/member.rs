@@ -283,7 +283,9 @@ impl Member {
             Answer::Other(id, reply) => {
                 self.others.take(id, &reply, now);
                 if self.others.is_dead(id) {
-                    let mentions = |name: &&LockName| self.names[*name].mentions(id);
+                    let mentions = |name: &&LockName| {
+                        self.names.get(*name).is_some_and(|own| own.mentions(id))
+                    };
                     self.waiting.iter().filter(mentions).for_each(|name| self.due.insert(name));
                 }
             }
@@ -453,7 +455,7 @@ impl Member {
         if self.others.sessions.values().all(|other| other.swept) {
             return;
         }
-        let waiting = || self.waiting.iter().map(|name| &self.names[name]);
+        let waiting = || self.waiting.iter().filter_map(|name| self.names.get(name));
         if !waiting().any(Claimant::is_in_doubt) {
             let mentioned: BTreeSet<_> = waiting().flat_map(Claimant::sessions).collect();
             self.others.keep(|id, other| other.swept || mentioned.contains(&id));
