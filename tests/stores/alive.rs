@@ -89,6 +89,24 @@ async fn a_holder_that_lives_is_seen_within_a_third_of_its_ttl_again_and_again()
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_long_line_eight_are_looked_at_at_once_and_the_one_that_lives_is_found() {
+    let inner = Memory::new();
+    dead(&inner, &(1..=40).collect::<Vec<_>>()).await;
+    let here = open(inner.clone()).await;
+    let _waits = Hand::new(here.acquire(NAME).into_future()).waits();
+    settle().await;
+    let store = Faulty::over(inner);
+    let there = open(store.clone()).await;
+    let (names, sessions) = (store.calls_about_names(), store.calls_about_sessions());
+    // It is the last one of 41, and is seen twice: once before its row moves on, and once after.
+    within(SEEN + 2 * 6 * LOOK, there.until_seen_alive(NAME)).await.unwrap();
+    let looks = store.calls_about_names() - names;
+    let kept_alive = 2;
+    assert!(looks >= 6, "{looks}");
+    assert!(store.calls_about_sessions() - sessions <= 8 * looks + kept_alive);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_is_free_or_comes_free_is_granted() {
     let store = Memory::new();
     let (here, there) = (open(store.clone()).await, open(store.clone()).await);

@@ -43,6 +43,8 @@ struct Script {
     calls: usize,
     /// How many of them concerned names.
     about_names: usize,
+    /// How many of them concerned sessions.
+    about_sessions: usize,
     /// The fates of calls by their numbers; the others have the usual one.
     fates: BTreeMap<usize, Fate>,
     usual: Fate,
@@ -82,11 +84,16 @@ impl Faulty {
         self.script.lock().unwrap().about_names
     }
 
+    pub(crate) fn calls_about_sessions(&self) -> usize {
+        self.script.lock().unwrap().about_sessions
+    }
+
     fn next(&self, key: &str) -> Fate {
         let mut script = self.script.lock().unwrap();
         let number = script.calls;
         script.calls += 1;
         script.about_names += usize::from(key.starts_with("lock/") && key != "lock/");
+        script.about_sessions += usize::from(key.starts_with("session/") && key != "session/");
         script.fates.get(&number).copied().unwrap_or(script.usual)
     }
 

@@ -45,6 +45,21 @@ async fn a_shutdown_leaves_no_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_over_a_silent_store_takes_five_seconds_however_long_the_ttl_is() {
+    for ttl in [Duration::from_secs(3600), Options::LONGEST_TTL] {
+        let store = Faulty::over(Memory::new());
+        let space = LockSpace::open(store.clone(), Options::new().ttl(ttl)).await.unwrap();
+        let guard = space.acquire(NAME).await.unwrap().into_owned();
+        store.usually(Fate::Swallowed);
+        let report = within(Duration::from_millis(5_010), space.shutdown(Duration::ZERO)).await;
+        assert!(report.session_left, "{report:?}");
+        assert!(guard.is_lost());
+        drop(guard);
+        assert!(space.audit().is_quiescent(), "{}", space.audit());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_handle_leaves_no_row() {
     let store = Memory::new();
     let space = open(store.clone()).await;

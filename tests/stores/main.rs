@@ -8,6 +8,7 @@ mod health;
 mod hints;
 mod history;
 mod life;
+mod load;
 mod names;
 mod operate;
 mod outage;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lockspace::store::Memory;
 
 use crate::faulty::Faulty;
-use crate::{NAME, names, open, settle};
+use crate::{NAME, TTL, names, open, pass, settle};
 
 #[tokio::test(start_paused = true)]
 async fn an_acquire_takes_one_call_and_a_release_one() {
@@ -59,4 +59,41 @@ async fn a_thousand_who_wait_here_are_one_at_the_store() {
     assert_eq!(store.calls_about_names() - before, 3 + 1 + 999 + 1);
     assert!(space.audit().is_quiescent(), "{}", space.audit());
     assert_eq!(names(&inner).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_does_nothing_costs_the_same_however_many_there_are() {
+    let store = Faulty::over(Memory::new());
+    let mut spaces = Vec::new();
+    for _ in 0..30 {
+        spaces.push(open(store.clone()).await);
+    }
+    pass(TTL).await;
+    let before = store.calls();
+    pass(10 * TTL).await;
+    // In ten ttl 34 keep-alives, and two scans at least every three quarters of one.
+    let each = (store.calls() - before) / spaces.len();
+    assert!((50..=34 + 2 * 14).contains(&each), "{each}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hand_over_costs_no_look_at_the_sessions_of_those_who_wait() {
+    let store = Faulty::over(Memory::new()).with_hints();
+    let holder = open(store.clone()).await;
+    let guard = holder.acquire(NAME).await.unwrap();
+    let (mut spaces, mut waiting) = (Vec::new(), Vec::new());
+    for _ in 0..40 {
+        let space = open(store.clone()).await;
+        spaces.push(space.clone());
+        waiting.push(tokio::spawn(async move { space.acquire(NAME).await.unwrap().release() }));
+        settle().await;
+    }
+    // Each has looked at those before it once, when it came.
+    let before = store.calls_about_sessions();
+    assert!(before >= 40 * 41 / 2, "{before}");
+    guard.release().unwrap();
+    for task in waiting {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(store.calls_about_sessions() - before, 0);
 }

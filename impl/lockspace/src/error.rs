@@ -244,6 +244,10 @@ pub enum SessionEnd {
     /// until they are: "A store that goes back", in "The protocol over a store" in the documentation of
     /// lockspace, says what an operator must do.
     StoreWentBack,
+    /// Its row was written by somebody else who has its number: the process was copied while it ran, as
+    /// when a snapshot of a virtual machine is started beside the machine. The copy keeps the session, and
+    /// holds what was held when it was made: `docs/protocol-over-a-store.md` says what that means.
+    Copied,
     /// Something was written over its row that cannot be read. It is left as it is, and so is what the
     /// session held: until somebody removes the row, whoever asks for that is told
     /// [which](AcquireError::UnreadableSession).
@@ -279,6 +283,7 @@ impl fmt::Display for SessionEnd {
             Self::Outage => "the session was not kept alive in time",
             Self::Removed => "the session was removed from the store",
             Self::StoreWentBack => "the store has lost data",
+            Self::Copied => "the process was copied, and the copy keeps the session",
             Self::Unreadable => "the session's row cannot be read any more",
         })
     }

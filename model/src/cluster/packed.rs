@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use lockspace::LockName;
 use lockspace::store::claimant::{self, Claimant, Known};
-use lockspace::store::member::{Answer, Call, Due, Member, Rows, Sweep};
+use lockspace::store::due::Due;
+use lockspace::store::member::{Answer, Call, Member, Rows, Sweep};
 use lockspace::store::others::{Other, Others, Seen};
 use lockspace::store::record::{Claim, Record, SessionId, SessionRecord};
 use lockspace::store::session::{Asking, End, Life, Session, Timing};
@@ -183,7 +184,7 @@ fields!(Seat: member flights users);
 fields!(Flight: call stage awaited drawn);
 fields!(Record: holder token queue);
 fields!(Claim: session number);
-fields!(Claimant: wish told known asking resting);
+fields!(Claimant: wish told known asking resting looks_ahead);
 fields!(Others: sessions);
 fields!(Other: seen dead wanted asking swept);
 fields!(Rows: names sessions);
@@ -198,7 +199,7 @@ variants!(Answer:
 variants!(Life: 0 Self::Beginning; 1 Self::Alive; 2 Self::Ending => end; 3 Self::Over => end;);
 variants!(End:
     0 Self::NotBegun; 1 Self::Outage; 2 Self::Removed; 3 Self::StoreWentBack; 4 Self::Closed;
-    5 Self::Unreadable;);
+    5 Self::Unreadable; 6 Self::Copied;);
 
 impl Pack for SessionRecord {
     fn put(&self, _: &mut Vec<u8>) {}
@@ -243,6 +244,7 @@ impl Pack for Session {
     fn put(&self, to: &mut Vec<u8>) {
         (self.life, self.version, self.trusted_until).put(to);
         (self.next_ask, self.in_doubt, self.asking).put(to);
+        self.unanswered.put(to);
     }
 
     fn get(from: &mut Reader<'_>) -> Self {
@@ -251,6 +253,7 @@ impl Pack for Session {
         let mut session = Self::new(from.timing, "", NOW);
         (session.life, session.version, session.trusted_until) = (life, version, trusted_until);
         (session.next_ask, session.in_doubt, session.asking) = (next_ask, in_doubt, asking);
+        session.unanswered = Pack::get(from);
         session
     }
 }
@@ -262,15 +265,19 @@ impl Pack for Member {
         (self.id, self.next_number, self.closing).put(to);
         self.session.put(to);
         self.others.put(to);
-        self.names.put(to);
         self.sweep.put(to);
+        self.names.put(to);
     }
 
     fn get(from: &mut Reader<'_>) -> Self {
         let (id, next_number, closing) = Pack::get(from);
         let session = Pack::get(from);
-        let (others, names, sweep) = (Pack::get(from), Pack::get(from), Pack::get(from));
-        Self { others, names, next_number, sweep, closing, ..Self::new(id, session) }
+        let (others, sweep) = (Pack::get(from), Pack::get(from));
+        let names: BTreeMap<LockName, Claimant> = Pack::get(from);
+        let waiting = names.iter().filter(|(_, own)| own.told.is_none());
+        let waiting = waiting.map(|(name, _)| name.clone()).collect();
+        let member = Self::new(id, session);
+        Self { others, names, waiting, next_number, sweep, closing, ..member }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lockspace::store::member::{Answer, Call, Member, News};
+use lockspace::store::session::End;
 use lockspace::store::{Ask, Reply};
 
 use super::world::{
@@ -78,7 +79,7 @@ impl Cluster {
         for slot in 0..self.sessions {
             self.tell(world, slot, told, |member| {
                 member.tick(NOW);
-                let waiting: Vec<_> = member.waiting().cloned().collect();
+                let waiting = member.waiting.clone();
                 waiting.iter().for_each(|name| member.look(name));
                 if self.events.sweeping {
                     member.sweep();
@@ -118,7 +119,8 @@ impl Cluster {
                 world.slots[slot].users[index_of(name)].guard = Some(*token);
             }
             News::Lost(name, _) => world.slots[slot].users[index_of(name)].forced = false,
-            News::Ended(_) => {
+            News::Ended(end) => {
+                assert_ne!(*end, End::Copied, "nobody is copied: what was written was its own");
                 world.slots[slot].users.iter_mut().for_each(|users| users.forced = false);
                 abandon(world, slot, |call| !matches!(call, Call::Own(_)));
             }

@@ -213,6 +213,7 @@ const fn why(end: End) -> &'static str {
         End::Outage => "it was not kept alive in time",
         End::Removed => "its row was removed",
         End::StoreWentBack => "the store went back in time",
+        End::Copied => "somebody else has its number",
         End::Unreadable => "its row cannot be read",
         End::Closed => "it was closed",
     }

@@ -47,7 +47,8 @@ impl Run {
         number
     }
 
-    /// Takes out the timer with this number, as [`get`](Self::get) finds it. `moved` is told of those that have other numbers now.
+    /// Takes out the timer with this number, as [`get`](Self::get) finds it. `moved` is told of those that
+    /// have other numbers now.
     #[inline(always)]
     pub(super) fn remove(&mut self, number: u32, moved: impl FnMut(Timer, u32)) {
         let place = self.place(number);

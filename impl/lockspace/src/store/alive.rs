@@ -20,15 +20,20 @@ use crate::space::LockSpace;
 /// The longest time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// At so many sessions a look looks, in turns if there are more: a row that many stand in is looked at by
+/// many.
+const AT_ONCE: usize = 8;
+
 /// How often in a row looking may fail.
 const ATTEMPTS: u32 = 3;
 
 impl LockSpace {
     /// Until somebody who stands before this process in the line for `name`, its holder or another waiter,
     /// has given a sign of life: the row of his session has moved on since this call first saw it. A session
-    /// that lives moves its row on about every third of its ttl, so it does not take longer, and there is no
-    /// end to it while nobody lives. Somebody in this process who holds the name, and still does so at the
-    /// next look, a quarter of a second later at most, lives as well.
+    /// that lives moves its row on about every third of its ttl, so it does not take longer, unless more than
+    /// eight stand there and few of them live: eight are looked at every quarter of a second. There is no end
+    /// to it while nobody lives. Somebody in this process who holds the name, and still does so at the next
+    /// look, a quarter of a second later at most, lives as well.
     ///
     /// It is for processes that do not run for long. Only whoever asks for a name for a whole ttl finds out
     /// that its holder has died; one that is always [refused at once](LockSpace::try_acquire), or after a
@@ -71,7 +76,7 @@ impl LockSpace {
         let name = LockName::new(name)?;
         let (store, limit) = self.shared().store().ok_or(OperateError::NoStore)?;
         let holder_here = || self.shared().engine().holder_of(name.as_str());
-        let mut watch = Watch { held_here: holder_here(), first_seen: BTreeMap::new() };
+        let mut watch = Watch { held_here: holder_here(), first_seen: BTreeMap::new(), next: 0 };
         let mut failed = 0;
         loop {
             let me = self.shared().session_id();
@@ -105,6 +110,8 @@ impl LockSpace {
 struct Watch {
     held_here: Option<HoldKey>,
     first_seen: BTreeMap<SessionId, Version>,
+    /// The place in the line of the session that is looked at next.
+    next: usize,
 }
 
 impl Watch {
@@ -115,7 +122,7 @@ impl Watch {
         hold.is_some() && hold == before
     }
 
-    /// Whether the row of anybody before `me` has moved on.
+    /// Whether the row of anybody before `me` has moved on, as far as it is his turn to be looked at.
     async fn look(
         &mut self,
         store: &dyn AnyStore,
@@ -126,8 +133,11 @@ impl Watch {
         let key = Key::Lock(name.clone()).to_string();
         let row = load(store, &key, Record::read, limit).await?;
         let line = row.iter().flat_map(|(_, record)| record.line()).map(|claim| claim.session);
-        let ahead = line.take_while(|session| Some(*session) != me);
-        let looks = ahead.map(|session| async move {
+        let ahead: Vec<_> = line.take_while(|session| Some(*session) != me).collect();
+        let (first, some) = (self.next, ahead.len().min(AT_ONCE));
+        self.next = (first + some) % ahead.len().max(1);
+        let in_turn = ahead.iter().copied().cycle().skip(first).take(some);
+        let looks = in_turn.map(|session| async move {
             let key = Key::Session(session).to_string();
             (session, load(store, &key, SessionRecord::read, limit).await)
         });

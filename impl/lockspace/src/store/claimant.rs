@@ -35,6 +35,8 @@ pub struct Claimant {
     pub asking: Option<Asking>,
     /// A call has failed: nothing more is asked before somebody [looks](Self::look) again.
     pub resting: bool,
+    /// When the row is shown next, it is time to look at all sessions that stand before this one.
+    pub looks_ahead: bool,
 }
 
 /// What is known of a row.
@@ -94,17 +96,25 @@ impl Claimant {
     pub fn wish(&mut self, number: u64) {
         self.wish = Some(number);
         self.told = None;
+        self.looks_ahead = true;
     }
 
     /// Nobody wishes to hold the name any more: whoever held it is done, whoever waited is gone.
     pub fn give_up(&mut self) {
         self.wish = None;
         self.told = None;
+        self.looks_ahead = false;
     }
 
-    /// It is time to look at the row: there was a hint that it has changed, or some time has passed since
-    /// it was looked at or since a call failed.
+    /// It is time to look at the row, and at the sessions that stand before this one: some time has passed
+    /// since they were looked at, or since a call failed.
     pub fn look(&mut self) {
+        self.looks_ahead |= self.wish.is_some() && self.told.is_none();
+        self.look_at_row();
+    }
+
+    /// There was a hint that the row has changed. That says nothing new of the sessions in it.
+    pub fn look_at_row(&mut self) {
         self.resting = false;
         if self.known != Known::Nothing {
             self.known = Known::Changed;
@@ -114,9 +124,15 @@ impl Claimant {
     /// The row was seen in passing, and perhaps some time ago. None: there was no row.
     pub fn see(&mut self, me: SessionId, seen: Option<(Version, Record)>) {
         let found = seen.as_ref().map(|(version, record)| (*version, record));
+        // It may have been written since it was not there. Whoever only has a claim to give back would then
+        // forget it; whoever wishes to hold the name finds out by trying.
+        let is_left = self.wish.is_none() && seen.is_none();
         if self.told.is_some_and(|token| !holds(found, self.claim(me), token)) {
             self.look();
-        } else if self.asking.is_none() && matches!(self.known, Known::Nothing | Known::Changed) {
+        } else if self.asking.is_none()
+            && matches!(self.known, Known::Nothing | Known::Changed)
+            && !is_left
+        {
             self.known = Known::Row(seen);
         }
     }
@@ -141,6 +157,7 @@ impl Claimant {
         match (around.decide(found, self.claim(around.me)), self.told) {
             (Decision::Stand(Standing::Holds(token)), None) => {
                 self.told = Some(token);
+                self.looks_ahead = false;
                 Some(Turn::Granted(token))
             }
             (Decision::Stand(Standing::Out), _) => Some(Turn::Finished),
@@ -227,18 +244,22 @@ impl Claimant {
     /// The sessions in the row that stand before this one and could be in its way.
     pub fn ahead(&self, me: SessionId) -> impl Iterator<Item = SessionId> + '_ {
         let waits = self.wish.is_some() && self.told.is_none();
-        let row = match &self.known {
-            Known::Row(Some((_, record))) if waits => Some(record),
-            _ => None,
-        };
-        let line = row.into_iter().flat_map(Record::line).map(|claim| claim.session);
-        line.take_while(move |session| *session != me)
+        self.sessions().take_while(move |session| waits && *session != me)
     }
 
     /// Whether the row, as it is known, has a claim of `session`.
     #[must_use]
     pub fn mentions(&self, session: SessionId) -> bool {
         matches!(&self.known, Known::Row(Some((_, record))) if record.mentions(session))
+    }
+
+    /// The sessions that have a claim in the row, as it is known.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        let row = match &self.known {
+            Known::Row(Some((_, record))) => Some(record),
+            _ => None,
+        };
+        row.into_iter().flat_map(Record::line).map(|claim| claim.session)
     }
 
     /// Whether it is not known what stands in the row.

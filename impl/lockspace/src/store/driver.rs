@@ -23,6 +23,7 @@ use super::open::Status;
 use super::options::Plan;
 use super::record::{RecordError, SessionId, SessionRecord};
 use super::session::{End, Life, Session};
+use super::window::Window;
 use super::{HeldElsewhere, Moment, Reply, Version};
 use crate::LockName;
 use crate::clock::{Clock, Tick, microseconds_since_1970};
@@ -32,8 +33,8 @@ use crate::runtime::Alarm;
 use crate::space::Shared;
 use crate::sync::{Arc, Weak};
 
-/// How many calls are under way at once, besides those that keep the session alive.
-const AT_ONCE: usize = 64;
+/// The longest time for which a store that says nothing is given one more chance while closing.
+const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// The first wait after a failure; each further one doubles it.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -59,14 +60,17 @@ pub(crate) struct Driver {
     /// at since.
     labels: BTreeMap<SessionId, String>,
     calls: FuturesUnordered<Boxed<'static, Done>>,
+    /// How many of them there may be.
+    window: Window,
     hints: Option<Hints>,
     /// Calls that have failed since one did not.
     failures: u32,
     /// When the first of them did; while closing, at the earliest when that began.
     failing_since: Option<Moment>,
     times: Times,
-    /// Nobody wants anything any more.
-    closing: bool,
+    /// Nobody wants anything any more: since when the store has said nothing, at the earliest since that
+    /// began.
+    closing: Option<Moment>,
     /// Names that could not be given back while closing.
     unreturned: usize,
     ended: bool,
@@ -126,11 +130,12 @@ impl Driver {
             went_back: 0,
             labels: BTreeMap::new(),
             calls: FuturesUnordered::new(),
+            window: Window::default(),
             hints,
             failures: 0,
             failing_since: None,
             times: Times::default(),
-            closing: false,
+            closing: None,
             unreturned: 0,
             ended: false,
         }
@@ -153,7 +158,7 @@ impl Driver {
     fn round(&mut self, brought: Brought) {
         let now = self.now();
         brought.notices.into_iter().for_each(|notice| self.notice(notice));
-        brought.hinted.iter().for_each(|name| self.member.look(name));
+        brought.hinted.iter().for_each(|name| self.member.hinted(name));
         let mut answered = Vec::new();
         for done in brought.done {
             answered.extend(self.answered(done, now));
@@ -229,9 +234,9 @@ impl Driver {
     }
 
     fn close(&mut self) {
-        if !self.closing {
-            self.closing = true;
+        if self.closing.is_none() {
             let now = self.now();
+            self.closing = Some(now);
             self.failing_since.iter_mut().for_each(|since| *since = now);
             self.member.close();
         }
@@ -249,13 +254,14 @@ impl Driver {
         if let Some(problem) = done.problem.as_ref().and_then(Problem::of_store) {
             self.failures = self.failures.saturating_add(1);
             self.failing_since.get_or_insert(now);
+            self.window.failed();
             self.status.failed(name.as_ref(), problem);
             if let Some(Problem::Version(version)) = done.problem {
                 self.status.gave(version);
             }
             let backoff = self.backoff();
             self.times.retry.get_or_insert(now + backoff);
-            self.unreturned += usize::from(self.closing && name.is_some());
+            self.unreturned += usize::from(self.closing.is_some() && name.is_some());
             if let Some(Problem::WentBack { .. }) = done.problem {
                 self.went_back(now);
             }
@@ -266,6 +272,8 @@ impl Driver {
         } else {
             self.failures = 0;
             self.failing_since = None;
+            self.closing = self.closing.map(|_| now);
+            self.window.answered();
             name.iter().for_each(|name| self.status.answered(name));
         }
         if let (Answer::Other(id, Reply::Unreadable), Some(Problem::Row(why))) =
@@ -334,7 +342,7 @@ impl Driver {
     fn keep_times(&mut self, now: Moment) {
         let come = |time: &mut Option<Moment>| time.take_if(|time| *time <= now).is_some();
         if come(&mut self.times.look) {
-            let waiting: Vec<_> = self.member.waiting().cloned().collect();
+            let waiting = self.member.waiting.clone();
             waiting.iter().for_each(|name| self.member.look(name));
             self.hints.iter_mut().for_each(Hints::looked);
         }
@@ -347,7 +355,7 @@ impl Driver {
         if come(&mut self.times.sweep) {
             self.member.sweep();
         }
-        if self.times.look.is_none() && self.member.waiting().next().is_some() {
+        if self.times.look.is_none() && !self.member.waiting.is_empty() {
             self.times.look = Some(now + self.random.up_to(self.plan.look_every));
         }
         if self.times.sweep.is_none() && self.is_alive() {
@@ -418,6 +426,7 @@ impl Driver {
             End::Outage => SessionEnd::Outage,
             End::Removed => SessionEnd::Removed,
             End::StoreWentBack => SessionEnd::StoreWentBack,
+            End::Copied => SessionEnd::Copied,
             End::Unreadable => SessionEnd::Unreadable,
             End::NotBegun => return self.engine(Engine::nothing_at_once).unwrap_or_default(),
             End::Closed => return,
@@ -445,7 +454,7 @@ impl Driver {
 
     /// Begins a new session when the last one is over.
     fn begin_anew(&mut self, now: Moment) {
-        if !self.member.is_over() || self.closing {
+        if !self.member.is_over() || self.closing.is_some() {
             return;
         }
         let failures = self.failures.max(self.went_back);
@@ -460,8 +469,9 @@ impl Driver {
 
     /// Makes the calls that are to be made.
     fn call(&mut self, now: Moment) {
-        // The session's own call comes first, and waits for no other.
-        while self.calls.len() < AT_ONCE || self.member.next_wake().is_some_and(|wake| wake <= now)
+        // The session's own call comes first, and waits for no other to be made.
+        while self.window.is_open(self.calls.len())
+            || self.member.next_wake().is_some_and(|wake| wake <= now)
         {
             let Some(call) = self.member.call(now) else { break };
             let store = Arc::clone(&self.store);
@@ -487,15 +497,18 @@ impl Driver {
     }
 
     /// When it leaves to others what could not be given back. One call without an answer is not yet a store
-    /// that cannot be reached: there is time for another.
+    /// that cannot be reached: there is time for another. But nobody waits for long, however long a call
+    /// may take.
     fn gives_up(&self) -> Option<Moment> {
-        self.failing_since.filter(|_| self.closing).map(|since| since + self.plan.call_timeout)
+        let patience = self.plan.call_timeout.min(PATIENCE);
+        let silent = self.closing? + 2 * patience;
+        Some(self.failing_since.map_or(silent, |since| silent.min(since + patience)))
     }
 
     /// Whether it has closed, or cannot.
     fn is_over(&self) -> bool {
         let has_given_up = self.gives_up().is_some_and(|at| self.now() >= at);
-        self.closing && (self.member.is_over() || has_given_up)
+        self.closing.is_some() && (self.member.is_over() || has_given_up)
     }
 
     fn end(&mut self) {

@@ -11,7 +11,8 @@
 //!    [`Reply::Unknown`].
 //! 2. At [`next_wake`](Member::next_wake) at the latest, call [`tick`](Member::tick).
 //! 3. In intervals, call [`look`](Member::look) for each name in [`waiting`](Member::waiting), with some
-//!    jitter, and soon after a call about a name has failed; also whenever there is a hint.
+//!    jitter, and soon after a call about a name has failed. Whenever there is a hint, call
+//!    [`hinted`](Member::hinted).
 //! 4. In longer intervals, call [`sweep`](Member::sweep).
 //! 5. Before a user relies upon a hold, ask the session whether it
 //!    [trusts itself](Session::trusts_itself) *now*.
@@ -21,10 +22,12 @@
 //! 7. When [`is_over`](Member::is_over), begin again with a new session, if anybody here wants anything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 
 use lockspace_spec::FencingToken;
 
 use super::claimant::{Around, Claimant, Turn};
+use super::due::{Due, Kind};
 use super::others::Others;
 use super::record::{Record, SessionId, SessionRecord};
 use super::session::{End, Life, Session};
@@ -44,6 +47,8 @@ pub struct Member {
     pub others: Others,
     /// Every name that it has to do with.
     pub names: BTreeMap<LockName, Claimant>,
+    /// Those of them that it does not hold, however many it holds.
+    pub waiting: BTreeSet<LockName>,
     /// Which of them something has happened to since it was looked what that comes to: nothing is told and
     /// nothing is asked about any other. So a thousand names that wait cost an answer nothing.
     pub due: Due,
@@ -55,22 +60,6 @@ pub struct Member {
     pub closing: bool,
     /// That the session has begun or ended, if this has not been told yet.
     pub untold: Option<News>,
-}
-
-/// The names to look at again. Empty when there is nothing left to tell and nothing to ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Due {
-    /// There may be something to tell of these.
-    pub tell: BTreeSet<LockName>,
-    /// There may be something to ask about these.
-    pub ask: BTreeSet<LockName>,
-}
-
-impl Due {
-    fn insert(&mut self, name: &LockName) {
-        self.tell.insert(name.clone());
-        self.ask.insert(name.clone());
-    }
 }
 
 /// How far a sweep has come.
@@ -147,6 +136,7 @@ impl Member {
             session,
             others: Others::default(),
             names: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             due: Due::default(),
             next_number: 1,
             sweep: Sweep::Idle,
@@ -171,7 +161,7 @@ impl Member {
         }
         let number = self.next_number();
         self.names.entry(name.clone()).or_default().wish(number);
-        self.due.insert(name);
+        self.happened(name);
         true
     }
 
@@ -179,7 +169,7 @@ impl Member {
     pub fn give_up(&mut self, name: &LockName) {
         if let Some(claimant) = self.names.get_mut(name) {
             claimant.give_up();
-            self.due.insert(name);
+            self.happened(name);
         }
     }
 
@@ -192,7 +182,7 @@ impl Member {
             Some(claimant) => claimant.give_up(),
             None => return,
         }
-        self.due.insert(name);
+        self.happened(name);
     }
 
     /// Whether `name` is somebody else's, as far as is known: whoever wants it here must wait.
@@ -205,21 +195,28 @@ impl Member {
     /// The names that are wanted here and that `session` stands before, as far as is known.
     pub fn behind(&self, session: SessionId) -> impl Iterator<Item = &LockName> {
         let behind = move |own: &Claimant| own.ahead(self.id).any(|before| before == session);
-        self.names.iter().filter(move |(_, own)| behind(own)).map(|(name, _)| name)
+        self.waiting.iter().filter(move |name| self.names.get(*name).is_some_and(behind))
     }
 
-    /// The names that something is wanted of and that the session does not hold: those to look at again in
-    /// a while.
-    pub fn waiting(&self) -> impl Iterator<Item = &LockName> {
-        self.names.iter().filter(|(_, claimant)| claimant.told.is_none()).map(|(name, _)| name)
-    }
-
-    /// It is time to look at the row of `name`.
+    /// It is time to look at the row of `name`, and at the sessions that stand before this one.
     pub fn look(&mut self, name: &LockName) {
-        if let Some(claimant) = self.names.get_mut(name) {
-            claimant.look();
-            self.due.insert(name);
-        }
+        self.look_by(name, Claimant::look);
+    }
+
+    /// There was a hint that the row of `name` has changed. It costs a look at the row, and none at sessions
+    /// of which something is known: all who wait hear of whoever comes or goes, and if each of them looked
+    /// at all who stand before it, that would cost the square of their number every time.
+    pub fn hinted(&mut self, name: &LockName) {
+        self.look_by(name, Claimant::look_at_row);
+    }
+
+    fn look_by(&mut self, name: &LockName, look: impl FnOnce(&mut Claimant)) {
+        let Some(claimant) = self.names.get_mut(name) else { return };
+        look(claimant);
+        self.due.tell.insert(name.clone());
+        // A name that is given back is no look's business only: somebody else may wait for it.
+        let line = if claimant.wish.is_some() { &mut self.due.look } else { &mut self.due.ask };
+        line.join(name);
     }
 
     /// It is time to look at all rows: for sessions that died, for what they left behind, for claims of
@@ -241,8 +238,11 @@ impl Member {
     /// All users are gone: gives everything back, and then ends the session.
     pub fn close(&mut self) {
         self.closing = true;
+        // What cannot be given back, the store being out of reach, ends with the session.
+        self.names.retain(|_, claimant| !claimant.resting);
         self.names.values_mut().for_each(Claimant::give_up);
-        self.all_are_due();
+        self.waiting = self.names.keys().cloned().collect();
+        self.names.keys().for_each(|name| self.due.insert(name));
     }
 
     /// Whether there is nothing left to do, for good.
@@ -268,12 +268,8 @@ impl Member {
     pub fn tick(&mut self, now: Moment) {
         let before = self.session.life;
         self.session.tick(now);
-        if self.closing {
-            // What cannot be given back, the store being out of reach, ends with the session.
-            self.names.retain(|_, claimant| !claimant.resting);
-            if self.names.is_empty() {
-                self.session.close(now);
-            }
+        if self.closing && self.names.is_empty() {
+            self.session.close(now);
         }
         self.after(before);
     }
@@ -287,21 +283,13 @@ impl Member {
             Answer::Other(id, reply) => {
                 self.others.take(id, &reply, now);
                 if self.others.is_dead(id) {
-                    let bereft = self.names.iter().filter(|(_, claimant)| claimant.mentions(id));
-                    bereft.for_each(|(name, _)| self.due.insert(name));
+                    let mentions = |name: &&LockName| {
+                        self.names.get(*name).is_some_and(|own| own.mentions(id))
+                    };
+                    self.waiting.iter().filter(mentions).for_each(|name| self.due.insert(name));
                 }
             }
-            Answer::Name(name, reply) => {
-                if let Some(claimant) = self.names.get_mut(&name) {
-                    let shown = matches!(reply, Reply::Loaded(_));
-                    claimant.take(reply);
-                    if shown {
-                        claimant.ahead(self.id).for_each(|session| self.others.want(session));
-                    }
-                    self.due.insert(&name);
-                }
-                self.forget_others();
-            }
+            Answer::Name(name, reply) => self.answered_name(&name, reply),
             Answer::Scan(rows) => {
                 if let Some(rows) = rows.filter(|_| self.sweep == Sweep::Asking) {
                     self.swept(rows, now);
@@ -321,10 +309,10 @@ impl Member {
             return Some(news);
         }
         let (name, turn) = self.turn()?;
-        self.due.insert(&name);
         if matches!(turn, Turn::Finished | Turn::Unreadable) {
             self.names.remove(&name);
         }
+        self.happened(&name);
         Some(match turn {
             Turn::Granted(token) => News::Granted(name, token),
             Turn::Lost(token) => News::Lost(name, token),
@@ -333,27 +321,70 @@ impl Member {
         })
     }
 
-    /// The next call to make, if there is one. The caller makes them all at the same time.
+    /// The next call to make, if there is one. The caller makes them all at the same time, or as many as it
+    /// can: that of its own session comes first, and the others in turns.
     #[must_use]
     pub fn call(&mut self, now: Moment) -> Option<Call> {
         self.tick(now);
         if let Some(ask) = self.session.ask(now) {
             return Some(Call::Own(ask));
         }
+        for kind in self.due.turns() {
+            if let Some(call) = self.call_of(kind, now) {
+                self.due.made(kind);
+                return Some(call);
+            }
+        }
+        self.due.all_asked();
+        None
+    }
+
+    fn call_of(&mut self, kind: Kind, now: Moment) -> Option<Call> {
+        let line = match kind {
+            Kind::Ask => &mut self.due.ask,
+            Kind::Look => &mut self.due.look,
+            Kind::Other => return self.others.ask(now).map(|(id, ask)| Call::Other(id, ask)),
+            Kind::Sweep if self.sweep == Sweep::Wanted => {
+                self.sweep = Sweep::Asking;
+                return Some(Call::Scan);
+            }
+            Kind::Sweep => return None,
+        };
         let around = Around { me: self.id, others: &self.others };
-        while let Some(name) = self.due.ask.pop_first() {
+        while let Some(name) = line.next() {
             if let Some(ask) = self.names.get_mut(&name).and_then(|own| own.ask(&around)) {
                 return Some(Call::Name(name, ask));
             }
         }
-        if let Some((id, ask)) = self.others.ask(now) {
-            return Some(Call::Other(id, ask));
-        }
-        if self.sweep == Sweep::Wanted {
-            self.sweep = Sweep::Asking;
-            return Some(Call::Scan);
-        }
         None
+    }
+
+    fn answered_name(&mut self, name: &LockName, reply: Reply<Record>) {
+        if let Some(claimant) = self.names.get_mut(name) {
+            let shown = matches!(reply, Reply::Loaded(_));
+            claimant.take(reply);
+            if shown {
+                let all = take(&mut claimant.looks_ahead);
+                let ahead = claimant.ahead(self.id);
+                let wanted: Vec<_> = ahead.filter(|id| all || !self.others.knows(*id)).collect();
+                wanted.into_iter().for_each(|session| self.others.want(session));
+            }
+            if self.closing && claimant.resting {
+                self.names.remove(name); // As in `close`.
+            }
+            self.happened(name);
+        }
+        self.forget_others();
+    }
+
+    /// Something has happened to `name`.
+    fn happened(&mut self, name: &LockName) {
+        self.due.insert(name);
+        if self.names.get(name).is_some_and(|claimant| claimant.told.is_none()) {
+            self.waiting.insert(name.clone());
+        } else {
+            self.waiting.remove(name);
+        }
     }
 
     fn turn(&mut self) -> Option<(LockName, Turn)> {
@@ -364,10 +395,6 @@ impl Member {
             }
         }
         None
-    }
-
-    fn all_are_due(&mut self) {
-        self.names.keys().for_each(|name| self.due.insert(name));
     }
 
     fn next_number(&mut self) -> u64 {
@@ -383,6 +410,7 @@ impl Member {
             (Life::Beginning | Life::Alive, Life::Ending(end) | Life::Over(end)) => {
                 // Nothing is given back: the claims of a session that has ended count for nothing.
                 self.names.clear();
+                self.waiting.clear();
                 self.due = Due::default();
                 self.others = Others::default();
                 self.sweep = Sweep::Idle;
@@ -396,23 +424,28 @@ impl Member {
     fn swept(&mut self, rows: Rows, now: Moment) {
         for (id, version, record) in rows.sessions.iter().filter(|(id, ..)| *id != self.id) {
             self.others.swept(*id, *version, record, now);
-            self.others.want(*id);
         }
-        let lives = |id: SessionId| id == self.id || rows.sessions.iter().any(|(of, ..)| *of == id);
-        let unseen = |name: &LockName| !rows.names.iter().any(|(of, ..)| of == name);
-        for (_, claimant) in self.names.iter_mut().filter(|(name, _)| unseen(name)) {
+        let living: BTreeSet<_> = rows.sessions.iter().map(|(id, ..)| *id).collect();
+        let lives = |id: SessionId| id == self.id || living.contains(&id);
+        let seen: BTreeSet<_> = rows.names.iter().map(|(name, ..)| name).collect();
+        for (_, claimant) in self.names.iter_mut().filter(|(name, _)| !seen.contains(name)) {
             claimant.see(self.id, None);
         }
         for (name, version, record) in rows.names {
             let dead: Vec<_> = record.line().map(|c| c.session).filter(|id| !lives(*id)).collect();
             if !dead.is_empty() || record.mentions(self.id) || self.names.contains_key(&name) {
-                let claimant = self.names.entry(name).or_default();
+                let claimant = self.names.entry(name.clone()).or_default();
                 claimant.see(self.id, Some((version, record)));
+                if claimant.told.is_none() {
+                    self.waiting.insert(name);
+                }
             }
             dead.into_iter().for_each(|id| self.others.died(id));
         }
         self.others.keep(|id, other| !other.swept || lives(id));
-        self.all_are_due();
+        // What is to be looked at has its turn then.
+        let due = self.names.keys().filter(|name| !self.due.look.contains(name));
+        due.cloned().collect::<Vec<_>>().iter().for_each(|name| self.due.insert(name));
         self.forget_others();
     }
 
@@ -422,11 +455,10 @@ impl Member {
         if self.others.sessions.values().all(|other| other.swept) {
             return;
         }
-        let in_doubt = |claimant: &Claimant| claimant.told.is_none() && claimant.is_in_doubt();
-        if !self.names.values().any(in_doubt) {
-            let names = &self.names;
-            let mentioned = |id| names.values().any(|c| c.told.is_none() && c.mentions(id));
-            self.others.keep(|id, other| other.swept || mentioned(id));
+        let waiting = || self.waiting.iter().filter_map(|name| self.names.get(name));
+        if !waiting().any(Claimant::is_in_doubt) {
+            let mentioned: BTreeSet<_> = waiting().flat_map(Claimant::sessions).collect();
+            self.others.keep(|id, other| other.swept || mentioned.contains(&id));
         }
     }
 }

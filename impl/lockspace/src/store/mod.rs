@@ -4,8 +4,8 @@
 //! has the version that the caller knows. That is all a lockspace needs from a server. What rows mean is
 //! decided here, by pure functions that every store shares: [`record`] says what stands in a row,
 //! [`decide`] what a row becomes, [`session`] how a process stays alive and when it must stop trusting
-//! itself, [`others`] when it may declare another one dead, [`claimant`] what it does about one name, and
-//! [`member`] puts these together into the machine that a process runs.
+//! itself, [`others`] when it may declare another one dead, [`claimant`] what it does about one name,
+//! [`due`] whose turn it is, and [`member`] puts these together into the machine that a process runs.
 //!
 //! "The protocol over a store", in the documentation of lockspace, tells the protocol; its package
 //! `lockspace-model` checks these very functions in all states within its bounds, with clocks that drift and
@@ -21,6 +21,7 @@ mod alive;
 pub mod claimant;
 pub mod decide;
 mod driver;
+pub mod due;
 mod elsewhere;
 pub(crate) mod erased;
 mod hints;
@@ -34,6 +35,7 @@ pub mod record;
 pub mod session;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use elsewhere::HeldElsewhere;
 pub use memory::Memory;

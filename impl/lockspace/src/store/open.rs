@@ -237,6 +237,10 @@ impl Builder {
     ///   what is held and wanted here; [`survey`](LockSpace::survey) and
     ///   [`force_release_everywhere`](LockSpace::force_release_everywhere) reach all processes.
     /// - [`shards`](Self::shards) has no effect.
+    /// - A [shutdown](LockSpace::shutdown) gives everything back to the store, after its grace at the
+    ///   latest. A store that says nothing meanwhile for five seconds, or for twice the
+    ///   [`call_timeout`](Options::call_timeout) if that is shorter, is left as it is: others take over
+    ///   what is there when they have missed this process for its ttl.
     ///
     /// That another process has died is found out by being there for as long as that one's ttl, waiting or
     /// sweeping. A process that does not run for so long, and would not wait either, asks for the name and

@@ -79,7 +79,7 @@ impl Others {
         other.wanted = false;
         other.asking = true;
         let ask = match other.seen {
-            Some(seen) if now.saturating_sub(seen.since) >= seen.ttl => {
+            Some(seen) if seen.is_silent(now) => {
                 Ask::Swap { expected: Some(seen.version), new: None }
             }
             _ => Ask::Load,
@@ -103,13 +103,30 @@ impl Others {
     }
 
     /// The row of a session was met by a sweep, and perhaps some time ago: older than what is known, it
-    /// says nothing.
+    /// says nothing. Only of one that has been silent for long enough more is to be known: whether it can be
+    /// removed.
     pub fn swept(&mut self, id: SessionId, version: Version, record: &SessionRecord, now: Moment) {
         let other = self.sessions.entry(id).or_default();
         other.swept = true;
         if other.seen.is_none_or(|seen| seen.version < version) {
             other.see(version, record, now);
         }
+        if other.seen.is_some_and(|seen| seen.is_silent(now)) {
+            self.want(id);
+        }
+    }
+
+    /// Whether anything is known of the session.
+    #[must_use]
+    pub fn knows(&self, id: SessionId) -> bool {
+        self.sessions.contains_key(&id)
+    }
+}
+
+impl Seen {
+    /// Whether the session has been silent for its whole ttl.
+    fn is_silent(&self, now: Moment) -> bool {
+        now.saturating_sub(self.since) >= self.ttl
     }
 }
 

@@ -46,7 +46,7 @@ impl Timing {
         let ttl = SessionRecord::new(ttl, "").ttl();
         let margin = ttl / 10;
         let renew_every = (ttl - margin) / 3;
-        Self { ttl, margin, renew_every, retry_after: renew_every / 8 }
+        Self { ttl, margin, renew_every, retry_after: retry_after(renew_every) }
     }
 
     /// The same with another drift margin.
@@ -58,7 +58,7 @@ impl Timing {
             return Err(TimingError::MarginTooLong);
         }
         let renew_every = (self.ttl - margin) / 3;
-        Ok(Self { margin, renew_every, retry_after: renew_every / 8, ..self })
+        Ok(Self { margin, renew_every, retry_after: retry_after(renew_every), ..self })
     }
 
     /// The same, but kept alive so often, and after a failure tried again so soon.
@@ -85,6 +85,11 @@ impl Timing {
     }
 }
 
+/// So soon is a call tried again that has failed: however long the ttl is, a store that is back is found.
+fn retry_after(renew_every: Duration) -> Duration {
+    (renew_every / 8).min(Duration::from_secs(1))
+}
+
 /// A session, as its own process knows it.
 ///
 /// It is plain data, so that a model can look into it: a process changes it by its functions only.
@@ -104,6 +109,8 @@ pub struct Session {
     pub next_ask: Moment,
     /// Whether its row is not as it knows it, so that it must look before it writes.
     pub in_doubt: bool,
+    /// Whether a write that expects this version of its row may have been done, or may still be.
+    pub unanswered: bool,
     /// What it has asked and not been answered.
     pub asking: Option<Asking>,
 }
@@ -133,6 +140,9 @@ pub enum End {
     /// Its row is older than what it wrote, or what it writes has a version that is not greater than those
     /// which its process has seen: the store has lost data, or was restored from a copy.
     StoreWentBack,
+    /// Its row was written by somebody else who has its number: its process was copied while it ran, and
+    /// the copy keeps the session.
+    Copied,
     /// Its row is something that cannot be read, which others see too: they neither end the session nor take
     /// what it holds, and it must not overwrite it.
     Unreadable,
@@ -166,6 +176,7 @@ impl Session {
             trusted_until: now,
             next_ask: now,
             in_doubt: false,
+            unanswered: false,
             asking: None,
         }
     }
@@ -235,6 +246,7 @@ impl Session {
         self.tick(now);
         let Some(asked) = self.asking.take() else { return };
         self.next_ask = now;
+        self.unanswered |= matches!((asked, reply), (Asking::Write { .. }, Reply::Unknown));
         match (asked, reply) {
             (Asking::Write { sent }, Reply::Swapped(version)) => self.written(*version, sent),
             (Asking::Write { .. }, Reply::Conflict) if self.life == Life::Beginning => {
@@ -256,7 +268,7 @@ impl Session {
     /// Its row was written. That is known now, and was true for others at the earliest when it was sent:
     /// trust counts from there.
     fn written(&mut self, version: Version, sent: Moment) {
-        self.version = Some(version);
+        (self.version, self.unanswered) = (Some(version), false);
         if self.life == Life::Beginning {
             self.life = Life::Alive;
         }
@@ -266,12 +278,18 @@ impl Session {
         }
     }
 
-    /// Its row has this version, which it did not expect. Only the session itself ever writes its row, so
-    /// a later version is a keep-alive whose answer was lost. It is not counted: the next one will be.
+    /// Its row has this version, which it did not expect. A later version is a keep-alive whose answer was
+    /// lost, if there is one; it is not counted: the next one will be. If there is none, somebody else has
+    /// this session's number, and keeps the row.
     fn seen(&mut self, version: Version, now: Moment) {
-        let went_back = self.version.is_some_and(|known| version < known);
+        let (went_back, went_on) =
+            self.version.map_or((false, false), |known| (version < known, version > known));
+        if went_on && !self.unanswered {
+            return self.gone(End::Copied);
+        }
         self.version = Some(version);
         self.in_doubt = false;
+        self.unanswered &= !went_on;
         if went_back {
             self.end(End::StoreWentBack, now);
         }

@@ -6,7 +6,8 @@ use lockspace_spec::FencingToken;
 
 use super::claimant::Claimant;
 use super::decide::{Decision, Intent, decide};
-use super::member::{Answer, Call, Due, Member, News, Rows};
+use super::due::Due;
+use super::member::{Answer, Call, Member, News, Rows};
 use super::others::Others;
 use super::record::{Claim, Record, SessionId, SessionRecord};
 use super::session::{End, Life, Session, Timing, TimingError};
@@ -179,6 +180,70 @@ fn a_store_that_went_back_in_time_ends_the_session() {
     assert_eq!(session.life, Life::Ending(End::StoreWentBack));
 }
 
+/// The one row of a session, as a store keeps it.
+fn serve(row: &mut Version, ask: Option<Ask<SessionRecord>>) -> Reply<SessionRecord> {
+    match ask.expect("it is to be kept alive") {
+        Ask::Load => lives(row.0),
+        Ask::Swap { expected, .. } if expected != Some(*row) => Reply::Conflict,
+        Ask::Swap { .. } => {
+            row.0 += 1;
+            Reply::Swapped(*row)
+        }
+    }
+}
+
+#[test]
+fn of_a_session_that_was_copied_with_its_process_one_lives_on_and_the_other_leaves_it_alone() {
+    let mut first = Session::new(Timing::new(TTL), "", seconds(0));
+    assert!(first.ask(seconds(0)).is_some());
+    first.take(&Reply::Swapped(Version(1)), seconds(0));
+    let mut row = Version(1);
+    let mut second = first.clone();
+    for round in 1..10 {
+        let now = seconds(5 * round);
+        for session in [&mut first, &mut second] {
+            while session.life == Life::Alive && session.next_wake().is_some_and(|at| at <= now) {
+                let reply = serve(&mut row, session.ask(now));
+                session.take(&reply, now);
+            }
+        }
+    }
+    assert_eq!((first.life, second.life), (Life::Alive, Life::Over(End::Copied)));
+    assert_eq!(second.ask(seconds(50)), None);
+}
+
+#[test]
+fn a_copy_whose_trust_has_ended_does_not_remove_the_row_that_the_other_keeps() {
+    let mut first = Session::new(Timing::new(TTL), "", seconds(0));
+    assert!(first.ask(seconds(0)).is_some());
+    first.take(&Reply::Swapped(Version(1)), seconds(0));
+    let (mut row, mut stopped) = (Version(1), first.clone());
+    let reply = serve(&mut row, first.ask(seconds(5)));
+    first.take(&reply, seconds(5));
+    for _ in 0..2 {
+        let reply = serve(&mut row, stopped.ask(seconds(14)));
+        stopped.take(&reply, seconds(14));
+    }
+    assert_eq!(stopped.life, Life::Over(End::Outage));
+    assert_eq!(row, Version(2));
+}
+
+#[test]
+fn a_keep_alive_whose_answer_was_lost_is_known_for_its_own_once() {
+    let mut session = Session::new(Timing::new(TTL), "", seconds(0));
+    assert!(session.ask(seconds(0)).is_some());
+    session.take(&Reply::Swapped(Version(1)), seconds(0));
+    assert!(session.ask(seconds(5)).is_some());
+    session.take(&Reply::Unknown, seconds(5));
+    for (version, life) in [(2, Life::Alive), (3, Life::Over(End::Copied))] {
+        assert!(matches!(session.ask(seconds(6)), Some(Ask::Swap { .. })));
+        session.take(&Reply::Conflict, seconds(6));
+        assert_eq!(session.ask(seconds(6)), Some(Ask::Load));
+        session.take(&lives(version), seconds(6));
+        assert_eq!(session.life, life);
+    }
+}
+
 #[test]
 fn a_session_whose_row_is_gone_writes_no_other() {
     let mut session = Session::new(Timing::new(TTL), "", seconds(0));
@@ -201,6 +266,17 @@ fn a_failed_keep_alive_is_not_tried_again_at_once() {
     assert_eq!(member.call(due), None);
     let again = member.next_wake().expect("it is tried again");
     assert!(again > due && again < Timing::new(TTL).trust());
+}
+
+#[test]
+fn a_failed_keep_alive_is_tried_again_within_a_second_however_long_the_ttl_is() {
+    let mut session = Session::new(Timing::new(seconds(3600)), "", seconds(0));
+    assert!(session.ask(seconds(0)).is_some());
+    session.take(&Reply::Swapped(Version(1)), seconds(0));
+    let due = session.next_wake().expect("it is to be kept alive");
+    assert!(session.ask(due).is_some());
+    session.take(&Reply::NotDone, due);
+    assert_eq!(session.next_wake(), Some(due + SECOND));
 }
 
 #[test]
@@ -274,6 +350,45 @@ fn a_claim_that_was_written_late_is_given_back() {
 }
 
 #[test]
+fn a_scan_that_is_older_than_a_claim_does_not_make_it_forgotten() {
+    let mut member = member();
+    member.sweep();
+    assert_eq!(member.call(seconds(1)), Some(Call::Scan));
+    // The scan has passed by the name when it is taken, and giving it back fails.
+    member.want(&red());
+    answer(&mut member, Reply::Swapped(Version(2)), seconds(1));
+    assert_eq!(member.news(seconds(1)), Some(News::Granted(red(), FencingToken(2))));
+    member.give_up(&red());
+    answer(&mut member, Reply::NotDone, seconds(1));
+    member.answered(Answer::Scan(Some(Rows::default())), seconds(1));
+    assert_eq!(member.news(seconds(1)), None);
+    member.look(&red());
+    let held = Reply::Loaded(Some((Version(2), Record::held_by(claim(1, 1)))));
+    assert_eq!(answer(&mut member, held, seconds(2)), Ask::Load);
+    let given_back = answer(&mut member, Reply::Swapped(Version(3)), seconds(2));
+    assert_eq!(given_back, Ask::Swap { expected: Some(Version(2)), new: None });
+    assert_eq!(member.news(seconds(2)), Some(News::Left(red())));
+}
+
+#[test]
+fn a_sweep_looks_at_a_session_again_only_when_it_has_been_silent_for_its_ttl() {
+    let mut member = member();
+    let removes = Ask::Swap { expected: Some(Version(5)), new: None };
+    for (at, expected) in [(1, None), (6, None), (12, None), (16, Some(removes))] {
+        while let Some(Call::Own(_)) = member.call(seconds(at)) {
+            member.answered(Answer::Own(Reply::Swapped(Version(at))), seconds(at));
+        }
+        member.sweep();
+        assert_eq!(member.call(seconds(at)), Some(Call::Scan));
+        let sessions = vec![(SessionId(2), Version(5), SessionRecord::new(TTL, ""))];
+        let rows = Rows { names: Vec::new(), sessions };
+        member.answered(Answer::Scan(Some(rows)), seconds(at));
+        let expected = expected.map(|ask| Call::Other(SessionId(2), ask));
+        assert_eq!(member.call(seconds(at)), expected, "{at}");
+    }
+}
+
+#[test]
 fn a_sweep_costs_a_hold_that_it_confirms_nothing() {
     let mut member = holding();
     member.sweep();
@@ -294,39 +409,127 @@ fn a_name_is_passed_on_with_a_new_token_and_one_round_trip() {
     assert_eq!(member.news(seconds(1)), Some(News::Granted(red(), FencingToken(6))));
 }
 
-#[test]
-fn a_hint_costs_no_name_but_its_own() {
-    let mut member = member();
+/// Many names, each of which somebody else holds, and the member waits for it.
+fn many_who_wait(member: &mut Member, names: usize) -> Vec<LockName> {
     let names: Vec<_> =
-        (0..1_000).map(|number| LockName::new(&format!("name/{number}")).unwrap()).collect();
-    let theirs = (Version(2), Record { queue: vec![claim(1, 1)], ..Record::held_by(claim(9, 1)) });
-    for name in &names {
-        member.want(name);
-    }
-    // All of them wait behind somebody else.
-    for _ in &names {
-        let Some(Call::Name(name, Ask::Swap { new: Some(mine), .. })) = member.call(seconds(1))
-        else {
-            panic!("every name is tried")
+        (0..names).map(|number| LockName::new(&format!("name/{number}")).unwrap()).collect();
+    names.iter().for_each(|name| assert!(member.want(name)));
+    while let Some(call) = member.call(seconds(1)) {
+        let answer = match call {
+            Call::Name(name, Ask::Swap { .. }) => Answer::Name(name, Reply::Conflict),
+            Call::Name(name, Ask::Load) => {
+                let shown = held_elsewhere(member, &name);
+                Answer::Name(name, shown)
+            }
+            Call::Other(id, Ask::Load) => Answer::Other(id, lives(1)),
+            call => panic!("{call:?}"),
         };
-        member.answered(Answer::Name(name.clone(), Reply::Conflict), seconds(1));
+        member.answered(answer, seconds(1));
         assert_eq!(member.news(seconds(1)), None);
-        let joined = Record { queue: vec![mine.holder], ..theirs.1.clone() };
-        assert_eq!(member.call(seconds(1)), Some(Call::Name(name.clone(), Ask::Load)));
-        let shown = Reply::Loaded(Some((Version(2), joined)));
-        member.answered(Answer::Name(name, shown), seconds(1));
     }
-    assert_eq!(member.news(seconds(1)), None);
-    assert!(matches!(member.call(seconds(1)), Some(Call::Other(SessionId(9), Ask::Load))));
-    assert_eq!(member.call(seconds(1)), None);
+    names
+}
+
+/// What the store shows of a name that session 9 holds, and for which the member waits.
+fn held_elsewhere(member: &Member, name: &LockName) -> Reply<Record> {
+    let wish = member.names[name].wish.expect("it is wished for");
+    let queue = vec![claim(1, wish)];
+    Reply::Loaded(Some((Version(2), Record { queue, ..Record::held_by(claim(9, 1)) })))
+}
+
+/// What the store shows of a session that lives.
+fn lives(version: u64) -> Reply<SessionRecord> {
+    Reply::Loaded(Some((Version(version), SessionRecord::new(TTL, ""))))
+}
+
+#[test]
+fn a_hint_costs_no_name_but_its_own_and_no_look_at_a_session() {
+    let mut member = member();
+    let names = many_who_wait(&mut member, 1_000);
     assert_eq!((member.names.len(), &member.due), (1_000, &Due::default()));
 
-    member.look(&names[7]);
-    assert_eq!((member.due.tell.len(), member.due.ask.len()), (1, 1));
+    member.hinted(&names[7]);
+    assert_eq!((member.due.tell.len(), member.due.look.len()), (1, 1));
     assert_eq!(member.call(seconds(2)), Some(Call::Name(names[7].clone(), Ask::Load)));
-    assert_eq!(member.due.ask.len(), 0);
-    member.answered(Answer::Name(names[7].clone(), Reply::Loaded(None)), seconds(2));
+    assert!(member.due.look.is_empty() && member.due.ask.is_empty());
+    let shown = held_elsewhere(&member, &names[7]);
+    member.answered(Answer::Name(names[7].clone(), shown), seconds(2));
     assert_eq!((member.due.tell.len(), member.due.ask.len()), (1, 1));
+    assert_eq!(member.call(seconds(2)), None);
+
+    // The look in its own time costs that.
+    member.look(&names[7]);
+    assert_eq!(member.call(seconds(3)), Some(Call::Name(names[7].clone(), Ask::Load)));
+    let shown = held_elsewhere(&member, &names[7]);
+    member.answered(Answer::Name(names[7].clone(), shown), seconds(3));
+    assert_eq!(member.call(seconds(3)), Some(Call::Other(SessionId(9), Ask::Load)));
+}
+
+#[test]
+fn a_hint_that_shows_somebody_new_costs_a_look_at_his_session() {
+    let mut member = member();
+    let names = many_who_wait(&mut member, 1);
+    member.hinted(&names[0]);
+    assert_eq!(member.call(seconds(2)), Some(Call::Name(names[0].clone(), Ask::Load)));
+    let queue = vec![claim(8, 1), claim(1, 1)];
+    let shown = Some((Version(3), Record { queue, ..Record::held_by(claim(9, 1)) }));
+    member.answered(Answer::Name(names[0].clone(), Reply::Loaded(shown)), seconds(2));
+    assert_eq!(member.call(seconds(2)), Some(Call::Other(SessionId(8), Ask::Load)));
+    assert_eq!(member.call(seconds(2)), None);
+}
+
+#[test]
+fn many_names_that_are_looked_at_keep_no_release_no_session_and_no_sweep_waiting() {
+    let mut member = member();
+    let last = LockName::new("zebra").unwrap();
+    assert!(member.want(&last));
+    let taken = member.call(seconds(0));
+    assert!(matches!(taken, Some(Call::Name(..))));
+    member.answered(Answer::Name(last.clone(), Reply::Swapped(Version(2))), seconds(0));
+    assert!(matches!(member.news(seconds(0)), Some(News::Granted(..))));
+    let names = many_who_wait(&mut member, 200);
+
+    names.iter().rev().for_each(|name| member.look(name));
+    member.give_up(&last);
+    member.sweep();
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        let call = member.call(seconds(2)).expect("there are names to look at");
+        if let Call::Name(name, Ask::Load) = &call {
+            let shown = held_elsewhere(&member, name);
+            member.answered(Answer::Name(name.clone(), shown), seconds(2));
+        }
+        seen.push(call);
+    }
+    let released = Ask::Swap { expected: Some(Version(2)), new: None };
+    assert!(seen.contains(&Call::Name(last, released)), "{seen:?}");
+    assert!(seen.contains(&Call::Other(SessionId(9), Ask::Load)), "{seen:?}");
+    assert!(seen.contains(&Call::Scan), "{seen:?}");
+    // The names are looked at in the order in which that was asked for.
+    let in_order = names.iter().rev().map(|name| Call::Name(name.clone(), Ask::Load));
+    let looks: Vec<_> = in_order.take(5).collect();
+    seen.retain(|call| matches!(call, Call::Name(_, Ask::Load)));
+    assert_eq!(seen, looks);
+}
+
+#[test]
+fn whoever_waits_is_found_without_a_look_at_what_is_held() {
+    let mut member = holding();
+    let waits = |member: &Member| member.waiting.iter().cloned().collect::<Vec<_>>();
+    assert!(waits(&member).is_empty());
+    let names = many_who_wait(&mut member, 1);
+    assert_eq!(waits(&member), names);
+    member.pass_on(&red());
+    assert_eq!(waits(&member), [names[0].clone(), red()]);
+    answer(&mut member, Reply::Swapped(Version(6)), seconds(1));
+    assert!(matches!(member.news(seconds(1)), Some(News::Granted(..))));
+    assert_eq!(waits(&member), names);
+    member.give_up(&red());
+    answer(&mut member, Reply::Swapped(Version(7)), seconds(1));
+    assert_eq!(member.news(seconds(1)), Some(News::Left(red())));
+    assert_eq!(waits(&member), names);
+    assert_eq!(member.news(Timing::new(TTL).trust()), Some(News::Ended(End::Outage)));
+    assert!(waits(&member).is_empty());
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(super) const DEFECT: Defect = Defect {
             take: |member, _, answer| {
                 if let Answer::Name(name, Reply::Unknown) = &answer {
                     member.names.remove(name);
+                    member.waiting.remove(name);
                 }
                 member.answered(answer, NOW);
             },
