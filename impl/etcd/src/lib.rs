@@ -50,7 +50,7 @@
 //! **not** outlive a restored snapshot, whose revisions begin anew where it was taken, unless it is restored
 //! with `etcdutl snapshot restore --bump-revision 1000000000 --mark-compacted` (etcd 3.5.10 or later). An
 //! older etcd cannot do that: go on in another namespace, which counts as another store; what becomes of
-//! tokens then is told in `docs/operating.md`.
+//! tokens then is told in "Operating", in the documentation of lockspace.
 //!
 //! # Connections
 //! One for calls and, once somebody watches, one for hints. They are made when they are needed, to the

@@ -246,7 +246,8 @@ pub enum SessionEnd {
     StoreWentBack,
     /// Its row was written by somebody else who has its number: the process was copied while it ran, as
     /// when a snapshot of a virtual machine is started beside the machine. The copy keeps the session, and
-    /// holds what was held when it was made: `docs/protocol-over-a-store.md` says what that means.
+    /// holds what was held when it was made: "A process that is copied", in "The protocol over a store" in
+    /// the documentation of lockspace, says what that means.
     Copied,
     /// Something was written over its row that cannot be read. It is left as it is, and so is what the
     /// session held: until somebody removes the row, whoever asks for that is told

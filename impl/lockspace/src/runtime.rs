@@ -277,8 +277,8 @@ pub(crate) enum BlockingError {
 pub(crate) async fn run_blocking<T: Send + 'static>(
     closure: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, BlockingError> {
-    let waiting = Waiting(Arc::new(Mutex::new(Some(closure))));
-    let begins = Arc::clone(&waiting.0);
+    let unbegun = Unbegun(Arc::new(Mutex::new(Some(closure))));
+    let begins = Arc::clone(&unbegun.0);
     let run = tokio::task::spawn_blocking(move || {
         let closure = begins.lock().take();
         closure.map(|closure| closure())
@@ -293,9 +293,9 @@ pub(crate) async fn run_blocking<T: Send + 'static>(
 }
 
 /// A closure that may not have begun; dropped, it does not begin any more.
-struct Waiting<F>(Arc<Mutex<Option<F>>>);
+struct Unbegun<F>(Arc<Mutex<Option<F>>>);
 
-impl<F> Drop for Waiting<F> {
+impl<F> Drop for Unbegun<F> {
     fn drop(&mut self) {
         // Dropped after the unlock: what it holds is a user's.
         let unbegun = self.0.lock().take();
