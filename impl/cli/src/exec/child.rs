@@ -295,14 +295,14 @@ mod tests {
     /// Who is nobody on every system.
     const NOBODY: u32 = 65_534;
 
-    /// A process of another user.
+    /// The eldest process of another user, which will not end while the test runs.
     fn of_another_user() -> Pid {
         let me = geteuid().as_raw();
         let processes = fs::read_dir("/proc").expect("the system shows its processes");
         let others =
             processes.flatten().filter(|one| one.metadata().is_ok_and(|is| is.uid() != me));
-        let mut pids = others.filter_map(|other| other.file_name().to_str()?.parse().ok());
-        pids.find_map(Pid::from_raw).expect("somebody else has a process")
+        let pids = others.filter_map(|other| other.file_name().to_str()?.parse().ok());
+        pids.min().and_then(Pid::from_raw).expect("somebody else has a process")
     }
 
     /// Root may send anything to anybody: where root runs the tests, nobody runs this one once more.
@@ -317,8 +317,9 @@ mod tests {
             assert!(said.contains("1 passed"), "{said}");
             return;
         }
-        let sent = send(of_another_user(), false, Signal::CONT);
-        assert_eq!(sent, Err(Unsent { signal: Signal::CONT, why: Errno::PERM }));
+        // A signal that would do no harm, and not SIGCONT: that may be sent within a session, to anybody.
+        let sent = send(of_another_user(), false, Signal::WINCH);
+        assert_eq!(sent, Err(Unsent { signal: Signal::WINCH, why: Errno::PERM }));
     }
 
     #[test]
