@@ -281,16 +281,26 @@ impl<'s, 'n> Acquire<'s, 'n> {
         caller: impl FnOnce() -> Option<Owner>,
         call: Taped,
     ) -> Result<Acquired, AcquireError> {
-        self.check()?;
-        let lease = self.lease.nanoseconds().and_then(NonZeroU64::new);
-        let owner = match self.owner {
-            _ if !self.space.knows_owners() => None,
-            Some(id) => Some(Owner::named(id)),
-            None => caller(),
-        };
-        let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
+        // Who stands in a door has been checked, and wants nothing beyond the name.
+        if door.is_none() {
+            self.check()?;
+        }
         let asked = self.space.act(|engine, effects| {
-            door.unwrap_or_else(|| engine.door(self.name)).acquire(&ask, effects)
+            let door = match door {
+                None => engine.door(self.name),
+                Some(mut door) => match door.take_place(self.name, patience, effects) {
+                    Some(key) => return Ok(Acquired::Queued(key)),
+                    None => door,
+                },
+            };
+            let lease = self.lease.nanoseconds().and_then(NonZeroU64::new);
+            let owner = match self.owner {
+                _ if !self.space.knows_owners() => None,
+                Some(id) => Some(Owner::named(id)),
+                None => caller(),
+            };
+            let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
+            door.acquire(&ask, effects)
         });
         asked.map_err(|why| {
             self.space.tape().returned(call, record::ruled_out);

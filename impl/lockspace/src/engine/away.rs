@@ -294,8 +294,14 @@ impl Table {
     }
 
     /// Somebody has left the queue: a placeholder that nobody waits for goes (upholds S5).
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
+        if self.away.is_some() {
+            self.settle_away(common, effects, entry);
+        }
+    }
+
+    fn settle_away(&mut self, common: &Common, effects: &mut Effects, entry: u32) {
         let token = self.entries[entry].token;
         if is_wish(token) && self.entries[entry].head == NONE {
             self.forget_elsewhere(token);

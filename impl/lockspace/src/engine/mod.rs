@@ -152,8 +152,18 @@ impl Door<'_> {
         self.table.take_free(self.common, name, self.hash)
     }
 
+    /// The same for a name that is held: such a request takes a place in its queue.
+    #[inline(always)]
+    pub(crate) fn take_place(
+        &mut self,
+        name: &str,
+        patience: Patience<'_>,
+        effects: &mut Effects,
+    ) -> Option<WaitKey> {
+        self.table.take_place(self.common, effects, name, self.hash, patience)
+    }
+
     /// Decides. `ask` is for the name whose door this is.
-    #[inline]
     pub(crate) fn acquire(
         mut self,
         ask: &Ask<'_>,

@@ -91,6 +91,27 @@ impl Table {
         Some(self.grant(common, entry))
     }
 
+    /// The same of a held name: a place in its queue, and nothing that would be noted of it.
+    #[inline(always)]
+    pub(super) fn take_place(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        name: &str,
+        hash: u64,
+        patience: Patience<'_>,
+    ) -> Option<WaitKey> {
+        let Patience::Queue { waker, wait } = patience else { return None };
+        if !common.is_at(Stage::Open) || !common.plain {
+            return None;
+        }
+        let entry = self.entries.find(name, hash)?;
+        if self.entries[entry].queued >= common.waiters_per_name {
+            return None;
+        }
+        Some(self.line_up(common, effects, entry, None, (waker.clone(), wait, false)))
+    }
+
     pub(super) fn acquire(
         &mut self,
         common: &Common,
@@ -165,24 +186,11 @@ impl Table {
                 return Err(TurnedAway::Deadlock(cycle));
             }
         }
-        self.counters.queued += 1;
-        let slot = self.waiters.insert(Waiter {
-            waker: Some(waker),
-            entry,
-            previous: NONE,
-            next: NONE,
-            timer: NONE,
-            ticket: self.counters.queued,
-            state: WaiterState::Queued { lease: ask.lease, impatient },
-        }) as u32;
-        self.push_back(entry, slot);
+        let key = self.line_up(common, effects, entry, ask.lease, (waker, wait, impatient));
         if let Some(detail) = common.detail_of(ask) {
-            self.wait_details.insert(slot, detail);
+            self.wait_details.insert(key.slot, detail);
         }
-        if let Some(wait) = wait {
-            self.arm(common, effects, common.clock.after(wait), Timer::Wait(slot));
-        }
-        Ok(Acquired::Queued(self.wait_key(common, slot)))
+        Ok(Acquired::Queued(key))
     }
 
     /// The future looks whether it has been answered. An answer frees the slot.
@@ -470,6 +478,34 @@ impl Table {
         refused
     }
 
+    /// Takes a place at the end of the queue, and arms the timer of a bounded wait.
+    #[inline(always)]
+    fn line_up(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        entry: u32,
+        lease: Option<NonZeroU64>,
+        (waker, wait, impatient): (Waker, Option<u64>, bool),
+    ) -> WaitKey {
+        self.counters.queued += 1;
+        let slot = self.waiters.insert(Waiter {
+            waker: Some(waker),
+            entry,
+            previous: NONE,
+            next: NONE,
+            timer: NONE,
+            ticket: self.counters.queued,
+            state: WaiterState::Queued { lease, impatient },
+        }) as u32;
+        self.push_back(entry, slot);
+        if let Some(wait) = wait {
+            self.arm(common, effects, common.clock.after(wait), Timer::Wait(slot));
+        }
+        self.wait_key(common, slot)
+    }
+
+    #[inline(always)]
     fn push_back(&mut self, entry: u32, slot: u32) {
         let held = &mut self.entries[entry];
         let last = std::mem::replace(&mut held.tail, slot);
