@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use lockspace::{Acquire, AcquireError, AcquireFuture, Guard, LockSpace};
+use lockspace::{Acquire, AcquireError, AcquireFuture, Guard, LockSpace, Loss};
 
 use crate::{HOUR, NAME, at_once, waits};
 
@@ -117,6 +117,34 @@ fn waiter(request: fn(&LockSpace) -> Acquire<'_, 'static>) -> (usize, usize) {
         bytes += taken(|| assert!(Pin::new(waiter).poll(&mut context).is_pending()));
         bytes
     }))
+}
+
+/// However many are lost at once: each is told from where it was held.
+#[test]
+fn a_hold_that_is_lost_takes_no_memory_that_it_had_not() {
+    const MOST: usize = 10_000;
+    let names: Vec<String> = (0..MOST).map(|number| format!("invoice/{number:08}")).collect();
+    let space = LockSpace::builder().shards(1).build();
+    let before = measure(|| {
+        let acquire = |name| space.try_acquire(name).unwrap();
+        let guards: Vec<Guard<'_>> = names.iter().map(|name| acquire(name)).collect();
+        let lost = measure(|| {
+            names.iter().for_each(|name| assert!(space.force_release(name).is_ok()));
+        });
+        assert!(lost.count_total <= 1 && lost.bytes_current < 1024, "{lost:?}");
+        assert_eq!(space.audit().lost, MOST);
+        let again: Vec<Guard<'_>> = names.iter().map(|name| acquire(name)).collect();
+        for (guard, name) in guards.into_iter().zip(&names) {
+            assert!(guard.is_lost());
+            assert_eq!(guard.name().as_str(), name);
+            let told = guard.release().unwrap_err();
+            assert_eq!((told.name.as_str(), told.reason), (name.as_str(), Loss::Forced));
+        }
+        assert!(again.iter().zip(&names).all(|(held, name)| held.name().as_str() == name));
+        assert_eq!(space.audit().lost, 0);
+    });
+    assert!(before.bytes_current <= 64 * 1024, "{before:?}");
+    assert!(space.audit().is_quiescent());
 }
 
 /// After a peak a lockspace of the default settings keeps next to nothing.

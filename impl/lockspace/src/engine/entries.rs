@@ -4,6 +4,9 @@
 //! names in the middle of an acquire and its release, so nearly always there are no others, and neither
 //! table nor hash index is touched. A place stays the entry's own until the entry is removed.
 //!
+//! What is left of a hold that was lost may stay in the place of its entry, for its guard: it is no entry
+//! any more, is found by no name, and takes no memory that the hold had not.
+//!
 //! What this file must not do: know what a hold or a queue means.
 
 use std::ops::{Index, IndexMut};
@@ -11,6 +14,7 @@ use std::ops::{Index, IndexMut};
 use hashbrown::HashTable;
 use slab::Slab;
 
+use crate::error::Loss;
 use crate::name::KeptName;
 
 /// No such slot: the end of a queue. No such place: no timer.
@@ -34,6 +38,8 @@ pub(super) struct Entry {
     pub(super) queued: u32,
     /// The place of the timer of its lease; none, if it has none.
     pub(super) timer: u32,
+    /// Why its hold was lost, in what is left of an entry.
+    lost: Option<Loss>,
 }
 
 impl Entry {
@@ -47,6 +53,7 @@ impl Entry {
             tail: NONE,
             queued: 0,
             timer: NONE,
+            lost: None,
         }
     }
 
@@ -80,6 +87,8 @@ pub(super) struct Entries {
     others: Slab<Entry>,
     /// Finds the place of each of the `others` by its name.
     index: HashTable<u32>,
+    /// In how many places of the `others` is what is left of a lost hold.
+    lost: usize,
 }
 
 impl Entries {
@@ -93,6 +102,7 @@ impl Entries {
             near: std::array::from_fn(|_| Entry::blank()),
             others: Slab::new(),
             index: HashTable::new(),
+            lost: 0,
         }
     }
 
@@ -114,7 +124,7 @@ impl Entries {
     #[inline(always)]
     pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
         let near = self.find_near(|entry| entry.is(name, hash));
-        if near.is_some() || self.others.is_empty() {
+        if near.is_some() || self.index.is_empty() {
             return near;
         }
         self.find_other(name, hash)
@@ -131,7 +141,7 @@ impl Entries {
     pub(super) fn has_hash(&self, hash: u64) -> bool {
         let hash = hash as u32;
         let is_near = self.find_near(|entry| entry.hash == hash).is_some();
-        is_near || !self.others.is_empty() && self.other_has_hash(hash)
+        is_near || !self.index.is_empty() && self.other_has_hash(hash)
     }
 
     #[inline(never)]
@@ -186,21 +196,59 @@ impl Entries {
 
     #[inline(never)]
     fn remove_other(&mut self, place: u32) {
-        let removed = self.others.remove(place as usize - NEAR);
-        if let Ok(found) = self.index.find_entry(spread(removed.hash), |other| *other == place) {
+        let slot = place as usize - NEAR;
+        let other = &self.others[slot];
+        if let Ok(found) = self.index.find_entry(spread(other.hash), |other| *other == place) {
             found.remove();
         }
+        if other.lost.is_some() {
+            self.lost += 1;
+        } else {
+            self.vacate(slot);
+        }
+    }
+
+    fn vacate(&mut self, slot: usize) {
+        self.others.remove(slot);
         if self.others.is_empty() && self.others.capacity() > KEEP {
             self.others = Slab::new();
             self.index = HashTable::new();
         }
     }
 
+    /// The hold of an entry that is now removed is lost. Answers whether that stays there when the entry
+    /// has gone; it does not beside the lock, where there is no place to spare.
+    pub(super) fn will_be_lost(&mut self, place: u32, why: Loss) -> bool {
+        let is_other = place as usize >= NEAR;
+        if is_other {
+            self[place].lost = Some(why);
+        }
+        is_other
+    }
+
+    /// What is left of a hold that was lost, if it is here.
+    pub(super) fn lost(&self, place: u32, token: u64) -> Option<(&KeptName, Loss)> {
+        let other = self.others.get((place as usize).checked_sub(NEAR)?)?;
+        let why = other.lost?;
+        (other.token == token).then_some((&other.name, why))
+    }
+
+    /// Nothing is left of a lost hold that was here.
+    pub(super) fn forget_lost(&mut self, place: u32) {
+        self.lost -= 1;
+        self.vacate(place as usize - NEAR);
+    }
+
+    /// Of how many lost holds something is left here.
+    pub(super) fn count_lost(&self) -> usize {
+        self.lost
+    }
+
     #[inline(always)]
     pub(super) fn get(&self, place: u32) -> Option<&Entry> {
         match self.near.get(place as usize) {
             Some(near) => self.is_taken(place).then_some(near),
-            None => self.others.get(place as usize - NEAR),
+            None => self.others.get(place as usize - NEAR).filter(|other| other.lost.is_none()),
         }
     }
 
@@ -215,20 +263,19 @@ impl Entries {
     pub(super) fn has_token(&self, place: u32, token: u64) -> bool {
         match self.near.get(place as usize) {
             Some(near) => near.token == token,
-            None => {
-                self.others.get(place as usize - NEAR).is_some_and(|other| other.token == token)
-            }
+            None => self.get(place).is_some_and(|other| other.token == token),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.taken.count_ones() as usize + self.others.len()
+        self.taken.count_ones() as usize + self.others.len() - self.lost
     }
 
     /// Every entry, with its place.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
         let near = (0..NEAR as u32).filter_map(|place| self.get(place).map(|entry| (place, entry)));
-        near.chain(self.others.iter().map(|(slot, entry)| ((slot + NEAR) as u32, entry)))
+        let others = self.others.iter().filter(|(_, other)| other.lost.is_none());
+        near.chain(others.map(|(slot, other)| ((slot + NEAR) as u32, other)))
     }
 
     /// What the index and the table disagree about, in words.
@@ -237,7 +284,7 @@ impl Entries {
             self.find(entry.name.to_name().as_str(), entry.hash.into()) != Some(*place)
         });
         let unfound = unfound.map(|(_, entry)| format!("{:?} is not found", entry.name));
-        let (names, entries) = (self.index.len(), self.others.len());
+        let (names, entries) = (self.index.len(), self.others.len() - self.lost);
         let uneven = (names != entries).then(|| format!("{names} names for {entries} entries"));
         unfound.chain(uneven)
     }
@@ -273,12 +320,12 @@ impl IndexMut<u32> for Entries {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::{Entries, KEEP, NEAR, spread};
+    use super::{Entries, KEEP, Loss, NEAR, spread};
 
     fn insert(entries: &mut Entries, name: &str) -> u32 {
         // One hash for all: names must be told apart by more than that.
@@ -307,20 +354,41 @@ mod tests {
 
     proptest! {
         /// Among ten names some lie beside the lock and some do not, and five hashes are two names' each.
+        /// Some of them go because their holds are lost, and some that were lost are forgotten.
         #[test]
         fn entries_are_where_they_were_put_until_they_are_removed(
-            moves in vec(0..10_u64, 0..200),
+            moves in vec((0..10_u64, 0..3), 0..200),
         ) {
             let mut entries = Entries::new();
-            let mut there = BTreeMap::new();
-            for name in moves {
+            let (mut there, mut lost) = (BTreeMap::new(), BTreeMap::new());
+            for ((name, how), token) in moves.into_iter().zip(100..) {
                 match there.remove(&name) {
-                    Some(place) => entries.remove(place),
+                    Some(place) => {
+                        let held = entries[place].token;
+                        if how == 0 && entries.will_be_lost(place, Loss::Forced) {
+                            lost.insert(held, (place, name));
+                        }
+                        entries.remove(place);
+                        prop_assert!(!entries.has_token(place, held));
+                    }
                     None => {
                         let place = entries.insert(&name.to_string(), name / 2);
-                        entries[place].token = name + 1;
+                        entries[place].token = token;
                         there.insert(name, place);
                     }
+                }
+                let forgotten = if how == 1 { lost.pop_first() } else { None };
+                if let Some((forgotten, (place, _))) = forgotten {
+                    entries.forget_lost(place);
+                    prop_assert_eq!(entries.lost(place, forgotten), None);
+                }
+                prop_assert_eq!(entries.count_lost(), lost.len());
+                for (token, (place, name)) in &lost {
+                    let (told, why) = entries.lost(*place, *token).expect("it is lost");
+                    let told = told.to_name().to_string();
+                    prop_assert_eq!(told, name.to_string());
+                    prop_assert_eq!(why, Loss::Forced);
+                    prop_assert!(entries.get(*place).is_none(), "it is no entry");
                 }
                 for name in 0..10 {
                     let place = there.get(&name).copied();
@@ -329,13 +397,50 @@ mod tests {
                     let has_hash = is_there(name) || is_there(name ^ 1);
                     prop_assert_eq!(entries.has_hash(name / 2), has_hash);
                 }
-                let all: BTreeMap<u64, u32> =
-                    entries.iter().map(|(place, entry)| (entry.token - 1, place)).collect();
-                prop_assert_eq!(&all, &there);
+                let all: BTreeSet<u32> = entries.iter().map(|(place, _)| place).collect();
+                prop_assert_eq!(all, there.values().copied().collect::<BTreeSet<u32>>());
                 prop_assert_eq!(entries.len(), there.len());
                 prop_assert_eq!(entries.disagreements().count(), 0);
             }
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_lost_hold_stays_in_its_place_but_not_beside_the_lock() {
+        let mut entries = Entries::new();
+        for (name, token) in names(1).iter().zip(1..) {
+            let place = insert(&mut entries, name);
+            entries[place].token = token;
+        }
+        let (near, other) = (NEAR as u32 - 1, NEAR as u32);
+        assert!(!entries.will_be_lost(near, Loss::Forced) && entries[near].lost.is_none());
+        assert!(entries.will_be_lost(other, Loss::Shutdown));
+        entries.remove(other);
+
+        let (name, why) = entries.lost(other, 5).expect("it is there");
+        assert_eq!((name.to_name().as_str(), why), ("4", Loss::Shutdown));
+        assert_eq!(entries.lost(other, 4), None, "another hold's");
+        assert_eq!(entries.lost(near, 4), None, "it is held");
+        assert_eq!((entries.find("4", 7), entries.len()), (None, NEAR));
+        assert_eq!(insert(&mut entries, "4"), other + 1, "its place is not free");
+        entries.forget_lost(other);
+        assert_eq!(insert(&mut entries, "5"), other, "now it is");
+        assert!(entries[other].lost.is_none());
+    }
+
+    #[test]
+    fn an_empty_shard_gives_its_memory_back_when_the_last_lost_hold_is_forgotten() {
+        let mut entries = Entries::new();
+        let names = names(2 * KEEP);
+        let places: Vec<u32> = names.iter().map(|name| insert(&mut entries, name)).collect();
+        for place in &places {
+            entries.will_be_lost(*place, Loss::LeaseElapsed);
+            entries.remove(*place);
+        }
+        assert_eq!((entries.len(), entries.count_lost()), (0, 2 * KEEP));
+        assert!(entries.others.capacity() >= 2 * KEEP, "what is lost is still there");
+        places[NEAR..].iter().for_each(|place| entries.forget_lost(*place));
+        assert_eq!((entries.others.capacity(), entries.index.capacity()), (0, 0));
     }
 
     #[test]

@@ -354,7 +354,7 @@ impl Table {
         let away = self.all_away().len();
         audit.away += away;
         audit.held += self.entries.len() - away;
-        audit.lost += self.lost.len();
+        audit.lost += self.count_lost();
         audit.watching += self.watchers.len();
         audit.timers += self.timers.len();
         for (_, waiter) in &self.waiters {

@@ -16,7 +16,8 @@
 //! 5. The armed timers are exactly those of queued waiters with a bounded wait and of entries with a lease,
 //!    each of which knows the place of its own; and the reaper has been told of a time before which none is
 //!    due, `NEVER` exactly if there is none (upholds S6, L1, L2).
-//! 6. A hold that was lost is in `lost` until its guard, or its unseen grant, is gone.
+//! 6. What is left of a hold that was lost is in the place of its entry, or in `lost`, until its guard, or its
+//!    unseen grant, is gone.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -57,7 +58,8 @@ pub(super) struct Table {
     pub(super) timers: Timers,
     pub(super) hold_details: BTreeMap<u64, Detail>,
     pub(super) wait_details: BTreeMap<u32, Detail>,
-    pub(super) lost: BTreeMap<u64, Lost>,
+    /// Lost holds whose places others needed.
+    lost: BTreeMap<u64, Lost>,
     pub(super) watchers: Watchers<u64>,
     pub(super) counters: Counters,
 }
@@ -256,7 +258,7 @@ impl Table {
     ) -> Released {
         self.heed_shutdown(common, effects);
         if !self.is_held(hold) {
-            return self.forget_lost(hold);
+            return Released::Lost(Box::new(self.forget_lost(hold))); // upholds S8
         }
         self.grants.released += 1;
         self.end_hold(common, effects, hold.entry, Ended::ByItself);
@@ -264,11 +266,12 @@ impl Table {
     }
 
     #[cold]
-    fn forget_lost(&mut self, hold: HoldKey) -> Released {
-        match self.lost.remove(&hold.token.0) {
-            Some(lost) => Released::Lost(Box::new(lost)), // upholds S8
-            None => unreachable!("a guard's hold is held or lost (invariant 6)"),
+    fn forget_lost(&mut self, hold: HoldKey) -> Lost {
+        let (name, why) = self.lost_hold(hold);
+        if self.lost.remove(&hold.token.0).is_none() {
+            self.entries.forget_lost(hold.entry);
         }
+        Lost { name, why }
     }
 
     /// Starts the lease again, with this length. A hold without a lease stays without one.
@@ -373,7 +376,9 @@ impl Table {
         hold
     }
 
-    /// Ends a hold that its holder did not release: its guard finds out from `lost`.
+    /// Ends a hold that its holder did not release: its guard finds out from what is left of it. That stays
+    /// in its place if it can, so that very many that end at once need no memory, which under the lock would
+    /// keep others waiting.
     pub(super) fn lose(
         &mut self,
         common: &Common,
@@ -382,8 +387,11 @@ impl Table {
         why: Loss,
         how: Ended,
     ) {
-        let held = &self.entries[entry];
-        self.lost.insert(held.token, Lost { name: held.name.to_name(), why });
+        let awaited = self.entries[entry].head != NONE;
+        if awaited || !self.entries.will_be_lost(entry, why) {
+            let held = &self.entries[entry];
+            self.lost.insert(held.token, Lost { name: held.name.to_name(), why });
+        }
         self.end_hold(common, effects, entry, how);
     }
 
@@ -570,8 +578,15 @@ impl Table {
 
     /// Why and of what name a hold was lost that is no longer held.
     pub(super) fn lost_hold(&self, hold: HoldKey) -> (LockName, Loss) {
+        if let Some((name, why)) = self.entries.lost(hold.entry, hold.token.0) {
+            return (name.to_name(), why);
+        }
         let lost = &self.lost[&hold.token.0]; // invariant 6
         (lost.name.clone(), lost.why)
+    }
+
+    pub(super) fn count_lost(&self) -> usize {
+        self.lost.len() + self.entries.count_lost()
     }
 
     pub(super) fn name_of(&self, hold: HoldKey) -> LockName {
