@@ -237,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn memory_of_which_half_is_used_stays() {
+        let mut run = run_of(49);
+        (1..17).for_each(|number| run.remove(number, nobody_moves));
+        run.remove(17, |_, _| {});
+        assert_eq!((run.len(), run.gaps, run.places.capacity()), (32, 0, 64));
+    }
+
+    #[test]
     fn memory_goes_back_when_less_than_half_of_it_is_used() {
         let mut run = run_of(1_024);
         run.remove(1_000, nobody_moves);
