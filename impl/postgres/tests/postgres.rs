@@ -1,5 +1,7 @@
-//! The contract of a store, on a PostgreSQL that is killed, paused and cut off; and what of PostgreSQL it
-//! relies upon.
+//! The contract of a store, on a PostgreSQL that is killed, holds swaps up and cancels them; and what of
+//! PostgreSQL it relies upon.
+//!
+//! What is the same at every store over a server is no matter for here: see `tests/remote`.
 
 use std::collections::BTreeSet;
 use std::future::{Future, IntoFuture};
@@ -10,7 +12,7 @@ use std::time::Duration;
 use lockspace::LockSpace;
 use lockspace::store::{Options, Row, Store, StoreError, Swap, Version};
 use lockspace_postgres::{ConnectError, PostgresStore};
-use lockspace_servers::{PgBouncer, Postgres, Proxy, Server};
+use lockspace_servers::{Postgres, Server};
 use tokio_postgres::NoTls;
 
 /// Longer than anything takes that is not waited for in vain.
@@ -18,10 +20,6 @@ const LONG: Duration = Duration::from_secs(30);
 
 async fn connect(server: &Server) -> PostgresStore {
     PostgresStore::connect(&server.url(), "test").await.expect("the server runs")
-}
-
-async fn by(proxy: &Proxy, server: &Server) -> PostgresStore {
-    PostgresStore::connect(&server.url_by(proxy.address()), "test").await.expect("the server runs")
 }
 
 async fn swapped(store: &PostgresStore, key: &str, old: Option<Version>, new: &[u8]) -> Version {
@@ -56,19 +54,6 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LONG, future).await.expect("it does not hang")
 }
 
-/// Waits until another one sees the row so.
-async fn until_seen(store: &PostgresStore, key: &str, bytes: &[u8]) -> Version {
-    let seen = async {
-        loop {
-            match store.load(key).await {
-                Ok(Some((version, seen))) if seen == bytes => return version,
-                _ => tokio::task::yield_now().await,
-            }
-        }
-    };
-    soon(seen).await
-}
-
 #[tokio::test]
 async fn a_key_that_is_no_text_hinders_no_scan() {
     let Some(server) = Postgres::start() else { return };
@@ -78,49 +63,6 @@ async fn a_key_that_is_no_text_hinders_no_scan() {
     sql(&server, r"insert into lockspace.rows values ('test', '\x6c6f636b2fff', 1, '')").await;
     let row = Row { key: "lock/a".into(), version, bytes: b"a".to_vec() };
     assert_eq!(store.scan("lock/").await.unwrap(), [row]);
-}
-
-#[tokio::test]
-async fn a_lost_reply_is_unknown_and_the_swap_is_done_once() {
-    let Some(server) = Postgres::start() else { return };
-    let proxy = Proxy::before(&server);
-    let (other, store) = (connect(&server).await, Arc::new(by(&proxy, &server).await));
-    proxy.lose_reply_to("lock/a");
-    let its = Arc::clone(&store);
-    let swap = tokio::spawn(async move { its.swap("lock/a", None, Some(b"mine")).await });
-    let version = until_seen(&other, "lock/a", b"mine").await;
-    proxy.cut();
-    let outcome = soon(swap).await.unwrap();
-    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
-    assert_eq!(soon(store.load("lock/a")).await.unwrap(), Some((version, b"mine".to_vec())));
-}
-
-#[tokio::test]
-async fn a_lost_request_is_unknown_and_nothing_is_done() {
-    let Some(server) = Postgres::start() else { return };
-    let proxy = Proxy::before(&server);
-    let address = server.url_by(proxy.address());
-    let limited = PostgresStore::builder().namespace("test").answer_limit(Duration::from_secs(2));
-    let store = limited.connect(&address).await.unwrap();
-    proxy.lose_request("lock/a");
-    let outcome = soon(store.swap("lock/a", None, Some(b"mine"))).await;
-    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
-    assert_eq!(proxy.lost(), 1);
-    // The dead connection was given up.
-    assert_eq!(store.load("lock/a").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_server_that_is_down_did_nothing_and_is_found_again() {
-    let Some(server) = Postgres::start() else { return };
-    let store = connect(&server).await;
-    let version = swapped(&store, "lock/a", None, b"a").await;
-    server.kill();
-    let _ = soon(store.load("lock/a")).await; // Finds the connection dead.
-    let outcome = soon(store.swap("lock/a", Some(version), None)).await;
-    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
-    server.restart();
-    assert_eq!(store.load("lock/a").await.unwrap(), Some((version, b"a".to_vec())));
 }
 
 #[tokio::test]
@@ -142,57 +84,6 @@ async fn a_server_that_says_nothing_hides_none_that_comes_after_it() {
         )
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_call_that_is_dropped_leaves_the_store_usable() {
-    let Some(server) = Postgres::start() else { return };
-    let store = connect(&server).await;
-    server.pause();
-    let call = store.swap("lock/a", None, Some(b"a"));
-    assert!(tokio::time::timeout(Duration::from_millis(50), call).await.is_err());
-    server.resume();
-    // What was sent may be done at any later time.
-    let row = soon(store.load("lock/a")).await.unwrap();
-    assert!(row.is_none_or(|(_, bytes)| bytes == b"a"));
-    swapped(&store, "lock/b", None, b"b").await;
-}
-
-#[tokio::test]
-async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
-    let Some(server) = Postgres::start() else { return };
-    let proxy = Proxy::before(&server);
-    let (other, store) = (connect(&server).await, by(&proxy, &server).await);
-    let first = swapped(&other, "lock/a", None, b"one").await;
-    soon(store.watch("lock/a", None)).await; // It is another version already.
-    soon(async {
-        tokio::join!(
-            store.watch("lock/a", Some(first)),
-            swapped(&other, "lock/a", Some(first), b"2")
-        )
-    })
-    .await;
-    // Of this row nothing is ever told, not even late.
-    let mut watch = Box::pin(store.watch("lock/quiet", None));
-    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
-    proxy.cut();
-    soon(watch).await;
-}
-
-#[tokio::test]
-async fn hints_come_again_when_the_server_does() {
-    let Some(server) = Postgres::start() else { return };
-    let limited = PostgresStore::builder().namespace("test").answer_limit(Duration::from_secs(1));
-    let (store, other) = (limited.connect(&server.url()).await.unwrap(), connect(&server).await);
-    let first = swapped(&other, "lock/a", None, b"one").await;
-    server.kill();
-    // Who begins to watch now is refused.
-    let mut watch = Box::pin(store.watch("lock/a", Some(first)));
-    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
-    server.restart();
-    let _ = other.load("lock/a").await; // Finds the connection dead.
-    swapped(&other, "lock/a", Some(first), b"two").await;
-    soon(watch).await;
 }
 
 #[tokio::test]
@@ -498,69 +389,6 @@ async fn a_replica_is_refused() {
     }
     let outcome = store.swap("lock/a", Some(version), Some(b"b")).await;
     assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
-}
-
-/// Many who each count up a row so many times, at the same time. Swaps that were not done are tried again.
-async fn count_up(stores: Vec<PostgresStore>, turns: u64) {
-    let meant: Vec<_> = (1..=turns * stores.len() as u64).collect();
-    let mut running = Vec::new();
-    for store in stores {
-        running.push(tokio::spawn(async move {
-            let mut done = Vec::new();
-            while (done.len() as u64) < turns {
-                let row = store.load("lock/count").await.unwrap();
-                let (old, count) = match row {
-                    Some((old, bytes)) => (Some(old), String::from_utf8(bytes).unwrap()),
-                    None => (None, "0".into()),
-                };
-                let next: u64 = count.parse::<u64>().unwrap() + 1;
-                let new = next.to_string();
-                match store.swap("lock/count", old, Some(new.as_bytes())).await {
-                    Ok(Swap::Swapped(version)) => done.push((next, version)),
-                    Ok(Swap::Conflict) | Err(StoreError::NotDone(_)) => {}
-                    Err(unknown) => panic!("{unknown:?}"),
-                }
-            }
-            done
-        }));
-    }
-    let mut all = Vec::new();
-    for task in running {
-        all.extend(soon(task).await.unwrap());
-    }
-    all.sort_unstable();
-    assert_eq!(all.iter().map(|(count, _)| *count).collect::<Vec<_>>(), meant);
-    assert!(all.windows(2).all(|pair| pair[0].1 < pair[1].1), "versions follow the swaps");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_swap_a_version_one_does_at_every_isolation() {
-    for level in ["read committed", "repeatable read", "serializable"] {
-        let setting = format!("default_transaction_isolation={level}");
-        let Some(server) = Postgres::start_with(&[&setting]) else { return };
-        let mut stores = Vec::new();
-        for _ in 0..6 {
-            stores.push(connect(&server).await);
-        }
-        count_up(stores, 15).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_go_through_a_pooler_in_transaction_mode() {
-    let Some(server) = Postgres::start() else { return };
-    let Some(pooler) = PgBouncer::before(&server) else { return };
-    let mut stores = Vec::new();
-    for _ in 0..6 {
-        let builder = PostgresStore::builder().namespace("test").hints(false);
-        let store = builder.connect(&pooler.url()).await.unwrap();
-        assert!(!store.capabilities().hints);
-        stores.push(store);
-    }
-    count_up(stores, 25).await;
-    let client = raw(&server).await;
-    let connections = "select from pg_stat_activity where application_name = 'lockspace'";
-    assert!(client.query(connections, &[]).await.unwrap().len() <= PgBouncer::CONNECTIONS);
 }
 
 #[cfg(not(feature = "tls"))]

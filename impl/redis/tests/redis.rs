@@ -1,26 +1,22 @@
-//! The contract of a store, on a Redis that is killed, paused, flushed and cut off; and what of Redis it
-//! relies upon.
+//! The contract of a store, on a Redis that is killed and flushed; and what of Redis it relies upon.
+//!
+//! What is the same at every store over a server is no matter for here: see `tests/remote`.
 
 use std::error::Error;
 use std::future::{Future, IntoFuture};
-use std::sync::Arc;
 use std::time::Duration;
 
 use lockspace::store::record::{Record, RecordError};
 use lockspace::store::{self, Options, Store, StoreError, Swap, Version};
 use lockspace::{AcquireError, LockSpace, Loss, SessionEnd};
 use lockspace_redis::{ConnectError, RedisStore};
-use lockspace_servers::{Proxy, Redis, Server};
+use lockspace_servers::{Redis, Server};
 
 /// Longer than anything takes that is not waited for in vain.
 const LONG: Duration = Duration::from_secs(30);
 
 async fn connect(server: &Server) -> RedisStore {
     RedisStore::connect(&server.url(), "test").await.expect("the server runs")
-}
-
-async fn by(proxy: &Proxy, server: &Server) -> RedisStore {
-    RedisStore::connect(&server.url_by(proxy.address()), "test").await.expect("the server runs")
 }
 
 async fn swapped(store: &RedisStore, key: &str, old: Option<Version>, new: &[u8]) -> Version {
@@ -42,56 +38,6 @@ async fn raw(server: &Server, words: &[&str]) -> redis::RedisResult<redis::Value
 /// Its outcome, which comes within a time that says that nobody hung.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LONG, future).await.expect("it does not hang")
-}
-
-/// Waits until another one sees the row so.
-async fn until_seen(store: &RedisStore, key: &str, bytes: &[u8]) -> Version {
-    let seen = async {
-        loop {
-            match store.load(key).await {
-                Ok(Some((version, seen))) if seen == bytes => return version,
-                _ => tokio::task::yield_now().await,
-            }
-        }
-    };
-    soon(seen).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_swap_a_version_one_does() {
-    let Some(server) = Redis::start_with(&[]) else { return };
-    let (tasks, turns) = (8, 50_u64);
-    let mut running = Vec::new();
-    for _ in 0..tasks {
-        let store = connect(&server).await;
-        running.push(tokio::spawn(async move {
-            let mut done = Vec::new();
-            while done.len() < 50 {
-                let row = store.load("lock/count").await.unwrap();
-                let (old, count) = match row {
-                    Some((old, bytes)) => (Some(old), String::from_utf8(bytes).unwrap()),
-                    None => (None, "0".into()),
-                };
-                let next: u64 = count.parse::<u64>().unwrap() + 1;
-                let new = next.to_string();
-                let swap = store.swap("lock/count", old, Some(new.as_bytes())).await.unwrap();
-                if let Swap::Swapped(version) = swap {
-                    done.push((next, version));
-                }
-            }
-            done
-        }));
-    }
-    let mut all = Vec::new();
-    for task in running {
-        all.extend(task.await.unwrap());
-    }
-    all.sort_unstable();
-    assert_eq!(
-        all.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
-        (1..=tasks * turns).collect::<Vec<_>>()
-    );
-    assert!(all.windows(2).all(|pair| pair[0].1 < pair[1].1), "versions follow the swaps");
 }
 
 #[tokio::test]
@@ -345,101 +291,6 @@ async fn nothing_expires_by_the_clock_of_the_server() {
     assert_eq!(expires, redis::Value::Int(-1), "it has no time to live");
     held.release().unwrap();
     soon(space.shutdown(Duration::ZERO)).await;
-}
-
-#[tokio::test]
-async fn a_lost_reply_is_unknown_and_the_swap_is_done_once() {
-    let Some(server) = Redis::start() else { return };
-    let proxy = Proxy::before(&server);
-    let (other, store) = (connect(&server).await, Arc::new(by(&proxy, &server).await));
-    swapped(&store, "lock/first", None, b"a").await; // The server knows the script from now on.
-    proxy.lose_reply_to("lock/a");
-    let its = Arc::clone(&store);
-    let swap = tokio::spawn(async move { its.swap("lock/a", None, Some(b"mine")).await });
-    let version = until_seen(&other, "lock/a", b"mine").await;
-    proxy.cut();
-    let outcome = soon(swap).await.unwrap();
-    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
-    assert_eq!(soon(store.load("lock/a")).await.unwrap(), Some((version, b"mine".to_vec())));
-}
-
-#[tokio::test]
-async fn a_lost_request_is_unknown_and_nothing_is_done() {
-    let Some(server) = Redis::start() else { return };
-    let proxy = Proxy::before(&server);
-    let address = server.url_by(proxy.address());
-    let limited = RedisStore::builder().namespace("test").answer_limit(Duration::from_secs(2));
-    let store = limited.connect(&address).await.unwrap();
-    proxy.lose_request("lock/a");
-    let outcome = soon(store.swap("lock/a", None, Some(b"mine"))).await;
-    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
-    assert_eq!(proxy.lost(), 1);
-    // The dead connection was given up.
-    assert_eq!(store.load("lock/a").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_server_that_is_down_did_nothing_and_is_found_again() {
-    let Some(server) = Redis::start() else { return };
-    let store = connect(&server).await;
-    let version = swapped(&store, "lock/a", None, b"a").await;
-    server.kill();
-    let _ = soon(store.load("lock/a")).await; // Finds the connection dead.
-    let outcome = soon(store.swap("lock/a", Some(version), None)).await;
-    assert!(matches!(outcome, Err(StoreError::NotDone(_))), "{outcome:?}");
-    server.restart();
-    assert_eq!(store.load("lock/a").await.unwrap(), Some((version, b"a".to_vec())));
-}
-
-#[tokio::test]
-async fn a_call_that_is_dropped_leaves_the_store_usable() {
-    let Some(server) = Redis::start() else { return };
-    let store = connect(&server).await;
-    server.pause();
-    let call = store.swap("lock/a", None, Some(b"a"));
-    assert!(tokio::time::timeout(Duration::from_millis(50), call).await.is_err());
-    server.resume();
-    // What was sent may be done at any later time.
-    let row = soon(store.load("lock/a")).await.unwrap();
-    assert!(row.is_none_or(|(_, bytes)| bytes == b"a"));
-    swapped(&store, "lock/b", None, b"b").await;
-}
-
-#[tokio::test]
-async fn a_swap_is_hinted_and_so_is_the_end_of_hints() {
-    let Some(server) = Redis::start() else { return };
-    let proxy = Proxy::before(&server);
-    let (other, store) = (connect(&server).await, by(&proxy, &server).await);
-    let first = swapped(&other, "lock/a", None, b"one").await;
-    soon(store.watch("lock/a", None)).await; // It is another version already.
-    soon(async {
-        tokio::join!(
-            store.watch("lock/a", Some(first)),
-            swapped(&other, "lock/a", Some(first), b"2")
-        )
-    })
-    .await;
-    // Of this row nothing is ever told, not even late.
-    let mut watch = Box::pin(store.watch("lock/quiet", None));
-    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
-    proxy.cut();
-    soon(watch).await;
-}
-
-#[tokio::test]
-async fn hints_come_again_when_the_server_does() {
-    let Some(server) = Redis::start() else { return };
-    let limited = RedisStore::builder().namespace("test").answer_limit(Duration::from_secs(1));
-    let (store, other) = (limited.connect(&server.url()).await.unwrap(), connect(&server).await);
-    let first = swapped(&other, "lock/a", None, b"one").await;
-    server.kill();
-    // Who begins to watch now is refused.
-    let mut watch = Box::pin(store.watch("lock/a", Some(first)));
-    assert!(tokio::time::timeout(Duration::from_millis(50), &mut watch).await.is_err());
-    server.restart();
-    let _ = other.load("lock/a").await; // Finds the connection dead.
-    swapped(&other, "lock/a", Some(first), b"two").await;
-    soon(watch).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
