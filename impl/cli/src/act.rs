@@ -1,5 +1,6 @@
 //! `lockspace force-release` and `wait`: one name of a store.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin};
 use std::pin::Pin;
 use std::time::Duration;
@@ -142,6 +143,10 @@ async fn until_free(
 /// How long to trust in hints.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// How long to believe that a session lives which did. However often the row changes, and however many stand
+/// in it, those that are known are not asked for each time.
+const LIVES_FOR: Duration = Duration::from_secs(1);
+
 type Watch<'s> = Pin<Box<dyn Future<Output = ()> + Send + 's>>;
 
 /// The hints about one row. A watch outlives a look: the store may take longer to begin with it.
@@ -167,10 +172,21 @@ impl<'s, S: Store> Hints<'s, S> {
     }
 }
 
-/// When the rows of sessions were last seen to change: one that is silent for its ttl has ended, though it
-/// is left to others to remove it.
+/// The sessions in the row whose own rows were there. One that is silent for its ttl has ended, though it is
+/// left to others to remove it.
 #[derive(Default)]
-struct Seen(std::collections::BTreeMap<SessionId, (Version, Instant)>);
+struct Seen(BTreeMap<SessionId, Sighting>);
+
+/// How a session's row was seen last.
+#[derive(Clone, Copy)]
+struct Sighting {
+    version: Version,
+    ttl: Duration,
+    /// When the row was first seen to have this version.
+    since: Instant,
+    /// When it was asked for last.
+    asked: Instant,
+}
 
 impl Seen {
     /// The version of the name's row, if anybody lives who stands in it.
@@ -178,25 +194,43 @@ impl Seen {
         let Some((version, bytes)) = store.load(key).await? else { return Ok(None) };
         let unreadable = |problem| Problem::Unreadable(key.to_owned(), problem);
         let record = Record::read(&bytes).map_err(unreadable)?;
+        let line: BTreeSet<_> = record.line().map(|claim| claim.session).collect();
+        self.0.retain(|session, _| line.contains(session));
         let mut lives = false;
-        for claim in record.line() {
-            lives |= self.lives(store, claim.session).await?;
+        for session in line {
+            lives |= self.lives(store, session).await?;
         }
         Ok(lives.then_some(version))
     }
 
     async fn lives(&mut self, store: &impl Store, session: SessionId) -> Result<bool, Problem> {
         let asked = Instant::now();
+        let before = self.0.get(&session).copied();
+        if before.is_some_and(|seen| seen.is_fresh(asked)) {
+            return Ok(true);
+        }
         let Some((version, bytes)) = store.load(&Key::Session(session).to_string()).await? else {
+            self.0.remove(&session);
             return Ok(false);
         };
         let ttl = SessionRecord::read(&bytes).map_or(Duration::MAX, |record| record.ttl());
-        let seen = self.0.entry(session).or_insert((version, Instant::now()));
-        if seen.0 != version {
-            *seen = (version, Instant::now());
-        }
+        let as_before = before.filter(|seen| seen.version == version);
+        let since = as_before.map_or_else(Instant::now, |seen| seen.since);
+        let seen = Sighting { version, ttl, since, asked };
+        self.0.insert(session, seen);
         // It was so when this was asked, and perhaps not any more when the answer came.
-        Ok(asked.saturating_duration_since(seen.1) < ttl)
+        Ok(!seen.is_silent(asked))
+    }
+}
+
+impl Sighting {
+    /// Whether it is to be believed without another look that the session lives.
+    fn is_fresh(&self, at: Instant) -> bool {
+        !self.is_silent(at) && at.saturating_duration_since(self.asked) < LIVES_FOR
+    }
+
+    fn is_silent(&self, at: Instant) -> bool {
+        at.saturating_duration_since(self.since) >= self.ttl
     }
 }
 
@@ -209,7 +243,7 @@ mod tests {
     use lockspace::store::{Memory, Options, Row, Store, StoreError, Swap, Version};
     use tokio::time::{Instant, sleep, timeout};
 
-    use super::{Problem, free_within};
+    use super::{LOOK_EVERY, Problem, free_within};
 
     const SECOND: Duration = Duration::from_secs(1);
     /// The usual one.
@@ -220,8 +254,12 @@ mod tests {
     struct Troubled {
         memory: Memory,
         loads: AtomicUsize,
-        /// Which load is answered late.
+        /// How many of them were of sessions.
+        of_sessions: AtomicUsize,
+        /// Which of these is answered late.
         late: Option<usize>,
+        /// How long a watch takes until it listens.
+        deaf_for: Duration,
         is_down: AtomicBool,
         watches: AtomicUsize,
     }
@@ -232,7 +270,10 @@ mod tests {
                 return Err(StoreError::NotDone("it is down".into()));
             }
             let row = self.memory.load(key).await;
-            if Some(self.loads.fetch_add(1, Ordering::Relaxed)) == self.late {
+            self.loads.fetch_add(1, Ordering::Relaxed);
+            if key.starts_with("session/")
+                && Some(self.of_sessions.fetch_add(1, Ordering::Relaxed)) == self.late
+            {
                 sleep(2 * TTL).await;
             }
             row
@@ -251,17 +292,16 @@ mod tests {
             self.memory.scan(prefix).await
         }
 
-        /// It takes a second until it listens.
         async fn watch(&self, key: &str, known: Option<Version>) {
             self.watches.fetch_add(1, Ordering::Relaxed);
-            sleep(SECOND).await;
+            sleep(self.deaf_for).await;
             self.memory.watch(key, known).await;
         }
     }
 
     /// A store in which somebody who lives holds a name.
     async fn held() -> (Troubled, LockSpace) {
-        let store = Troubled::default();
+        let store = Troubled { deaf_for: SECOND, ..Troubled::default() };
         let space =
             LockSpace::open(store.memory.clone(), Options::new()).await.expect("it is there");
         std::mem::forget(space.acquire("a").await.expect("it is free"));
@@ -271,11 +311,47 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_lives_is_not_taken_for_dead_because_an_answer_is_late() {
         let (mut store, _space) = held().await;
-        // The second one of the holder's session.
-        store.late = Some(3);
+        // The second one of the holder's.
+        store.late = Some(1);
         let waited = timeout(600 * SECOND, free_within(None, &store, "lock/a")).await;
         assert!(waited.is_err(), "somebody lives who holds it");
-        assert!(store.loads.load(Ordering::Relaxed) > 100, "it has looked on");
+        assert!(store.of_sessions.load(Ordering::Relaxed) > 100, "it has looked on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_the_row_is_looked_at_without_those_who_were_seen_to_live() {
+        let (mut store, _space) = held().await;
+        store.deaf_for = Duration::ZERO;
+        let waits = free_within(None, &store, "lock/a");
+        let changes = async {
+            for _ in 0..50 {
+                sleep(SECOND / 100).await;
+                let (version, bytes) =
+                    store.memory.load("lock/a").await.unwrap().expect("it is held");
+                store.memory.swap("lock/a", Some(version), Some(&bytes)).await.unwrap();
+            }
+            sleep(SECOND / 100).await;
+        };
+        tokio::select! {
+            biased;
+            free = waits => panic!("it is held: {free:?}"),
+            () = changes => {}
+        }
+        let of_sessions = store.of_sessions.load(Ordering::Relaxed);
+        assert!(store.loads.load(Ordering::Relaxed) - of_sessions > 50, "each change was seen");
+        assert_eq!(of_sessions, 1, "the holder's, which lives");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_silent_has_ended_after_the_ttl() {
+        let (alive, _space) = held().await;
+        let dead = Memory::new();
+        for row in alive.memory.scan("").await.unwrap() {
+            dead.swap(&row.key, None, Some(&row.bytes)).await.unwrap();
+        }
+        let begun = Instant::now();
+        assert!(matches!(free_within(None, &dead, "lock/a").await, Ok(true)));
+        assert!((TTL..TTL + LOOK_EVERY).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

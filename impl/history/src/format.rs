@@ -1,6 +1,6 @@
 //! The file format: one JSON object a line, the first of which says what the file is. The contract is
-//! `docs/history-format.md`; the words are spelled out here, so that a type of the specification can be
-//! renamed without anybody's files becoming unreadable.
+//! "Histories", in the documentation of lockspace; the words are spelled out here, so that a type of the
+//! specification can be renamed without anybody's files becoming unreadable.
 //!
 //! What this file must not do: know which lines may follow which.
 

@@ -65,6 +65,9 @@ impl Recorder for Collector {
 }
 
 /// Writes events to a writer, one JSON object a line. Give it a buffered one.
+///
+/// One writes at a time: the recorder is locked while the writer is called, which must not use the lockspace
+/// that is recorded.
 #[derive(Debug)]
 pub struct NdjsonRecorder<W> {
     to: Mutex<Sink<W>>,

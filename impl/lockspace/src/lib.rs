@@ -67,6 +67,8 @@ mod shutdown;
 mod space;
 pub mod store;
 mod sync;
+#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+mod tests;
 
 pub use engine::{
     Audit, Fault, HolderSnapshot, Latency, NameSnapshot, ShutdownReport, Snapshot, Standing, Stats,

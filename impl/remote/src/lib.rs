@@ -82,7 +82,9 @@ impl<C> Shared<C> {
             NotConnected::Failed(error)
         });
         let connection = Arc::new(made?);
-        *self.open() = Some(Arc::clone(&connection));
+        // To be dropped after the lock, like everything that is not ours.
+        let before = self.open().replace(Arc::clone(&connection));
+        drop(before);
         Ok(Call { shared: self, connection, ended_well: false })
     }
 
@@ -114,7 +116,8 @@ impl<C> Shared<C> {
     }
 
     fn on_open(&self, usable: impl Fn(&C) -> bool) -> Option<Call<'_, C>> {
-        let connection = self.open().clone().filter(|connection| usable(connection))?;
+        let open = self.open().clone();
+        let connection = open.filter(|connection| usable(connection))?;
         Some(Call { shared: self, connection, ended_well: false })
     }
 
@@ -305,17 +308,23 @@ impl Future for Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         let mut waiting = self.watchers.locked();
-        if let Some(of_key) = waiting.of.get_mut(&self.key) {
-            of_key.retain(|(number, _)| *number != self.number);
-            if of_key.is_empty() {
-                waiting.of.remove(&self.key);
-            }
+        let Some(of_key) = waiting.of.get_mut(&self.key) else { return };
+        let place = of_key.iter().position(|(number, _)| *number == self.number);
+        let gone = place.map(|place| of_key.swap_remove(place));
+        if of_key.is_empty() {
+            waiting.of.remove(&self.key);
         }
+        drop(waiting);
+        drop(gone); // As in `tell`: this wakes whoever has polled.
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::sync::{Arc, mpsc};
+    use std::task::{Context, Wake, Waker};
+    use std::thread;
     use std::time::Duration;
 
     use tokio::time::{Instant, sleep, timeout};
@@ -330,6 +339,62 @@ mod tests {
         assert!(!watchers.is_empty());
         drop(b);
         assert!(watchers.is_empty());
+    }
+
+    /// Looks whether anybody waits when it is woken.
+    struct Curious(Watchers, mpsc::Sender<bool>);
+
+    impl Wake for Curious {
+        fn wake(self: Arc<Self>) {
+            self.1.send(self.0.is_empty()).unwrap();
+        }
+    }
+
+    /// Does this in a thread of its own: a deadlock is to fail, and not to hang.
+    #[track_caller]
+    fn ends(work: impl FnOnce() + Send + 'static) {
+        let (ends, ended) = mpsc::channel();
+        thread::spawn(move || {
+            work();
+            ends.send(()).unwrap();
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Ok(()));
+    }
+
+    #[test]
+    fn whoever_is_woken_because_a_place_is_given_up_may_look_who_waits() {
+        ends(|| {
+            let (watchers, (looks, looked)) = (Watchers::default(), mpsc::channel());
+            let mut watching = watchers.wait("a");
+            let waker = Waker::from(Arc::new(Curious(watchers, looks)));
+            let mut cx = Context::from_waker(&waker);
+            assert!(Pin::new(&mut watching).poll(&mut cx).is_pending());
+            drop(watching);
+            assert!(looked.recv().unwrap(), "nobody waits any more");
+        });
+    }
+
+    /// Looks at what it was one of when it goes.
+    struct Connection(Arc<Shared<Connection>>);
+
+    impl Drop for Connection {
+        fn drop(&mut self) {
+            assert!(format!("{:?}", self.0).contains("true"), "there is another one");
+        }
+    }
+
+    #[test]
+    fn a_connection_may_look_for_another_one_when_it_is_judged_or_goes() {
+        ends(|| {
+            let shared = Arc::new(Shared::default());
+            let usable = |connection: &Connection| format!("{:?}", connection.0).is_empty();
+            let connect = || async { Ok::<_, ()>(Connection(Arc::clone(&shared))) };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            for _ in 0..2 {
+                let call = runtime.block_on(shared.take(usable, connect));
+                call.unwrap_or_else(|_| panic!("it connects")).ended_well();
+            }
+        });
     }
 
     #[tokio::test]

@@ -1,4 +1,8 @@
 //! Metrics: a recorder that counts and measures what it is told.
+//!
+//! What this file must not do: register, count, measure or drop a series while one of its own locks is held.
+//! All of that is the exporter's code, which may come back into the lockspace. What is remembered is put in
+//! order first, since that code may also panic.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -27,6 +31,9 @@ const OTHER: &str = "other";
 /// Names are not labels, since there is no limit to their number. Each falls into a class, which is a
 /// label: all into `all`, unless there is a [classifier](Self::classify).
 ///
+/// No lock is held while the exporter or the classifier is asked, so they may use the lockspace too. What
+/// they do there is counted as well: they must see to it that this has an end.
+///
 /// ```
 /// use std::sync::Arc;
 /// use lockspace::{LockSpace, observe::Metrics};
@@ -49,7 +56,8 @@ const OTHER: &str = "other";
 pub struct Metrics {
     lockspace: Cow<'static, str>,
     classify: Box<Classify>,
-    classes: Mutex<HashMap<Class, Arc<Series>>>,
+    /// None: its series are being registered.
+    classes: Mutex<HashMap<Class, Option<Arc<Series>>>>,
     gauges: Gauges,
     /// Calls that have not ended, and acquires whose holds have not.
     calls: Sharded<CallId, Open>,
@@ -146,13 +154,25 @@ impl Metrics {
     }
 
     fn series_of(&self, name: &str) -> Arc<Series> {
-        let mut class = (self.classify)(name);
+        let class = (self.classify)(name);
+        self.registered(class).unwrap_or_else(|class| {
+            // Several may register the same series at once. They are the same, and the first are kept.
+            let new = Arc::new(Series::new(&self.lockspace, &class));
+            let mut classes = self.classes.lock();
+            Arc::clone(classes.entry(class).or_default().get_or_insert_with(|| Arc::clone(&new)))
+        })
+    }
+
+    /// The series of a class that has them; or else the class, which has its place among the hundred then.
+    fn registered(&self, mut class: Class) -> Result<Arc<Series>, Class> {
         let mut classes = self.classes.lock();
         if classes.len() >= MOST_CLASSES && !classes.contains_key(&class) {
             class = Cow::Borrowed(OTHER);
         }
-        let new = || Arc::new(Series::new(&self.lockspace, &class));
-        Arc::clone(classes.entry(class.clone()).or_insert_with(new))
+        match classes.entry(class.clone()).or_default() {
+            Some(series) => Ok(Arc::clone(series)),
+            None => Err(class),
+        }
     }
 }
 
@@ -199,17 +219,16 @@ impl Metrics {
     }
 
     fn queued(&self, id: CallId) {
-        let mut shard = self.calls.shard(&id);
-        let Some(Open::Request(request)) = shard.get_mut(&id) else {
-            return;
-        };
-        if let Stage::Asked { queued, .. } = &mut request.stage {
-            *queued = true;
+        let queued = self.with(id, |request| {
+            if let Stage::Asked { queued, .. } = &mut request.stage {
+                *queued = true;
+            }
+            (Arc::clone(&request.name), Arc::clone(&request.series))
+        });
+        if let Some((name, series)) = queued {
+            self.queues.shard(&name).entry(Arc::clone(&name)).or_default().waiters += 1;
+            series.contended.increment(1);
         }
-        request.series.contended.increment(1);
-        let name = Arc::clone(&request.name);
-        drop(shard);
-        self.queues.shard(&name).entry(Arc::clone(&name)).or_default().waiters += 1;
     }
 
     fn returned(&self, id: CallId, at: u64, how: Return) {
@@ -230,8 +249,16 @@ impl Metrics {
 
     /// A holder is told of its loss. It may be told again; it is one loss.
     fn lost(&self, request: CallId, why: Loss) {
-        if let Some(Open::Request(request)) = self.calls.shard(&request).get_mut(&request) {
-            request.lost(why);
+        if let Some(series) = self.with(request, Request::is_lost).flatten() {
+            series.lost(why);
+        }
+    }
+
+    /// What `look` says of an acquire, whose shard is locked meanwhile.
+    fn with<T>(&self, id: CallId, look: impl FnOnce(&mut Request) -> T) -> Option<T> {
+        match self.calls.shard(&id).get_mut(&id) {
+            Some(Open::Request(request)) => Some(look(request)),
+            _ => None,
         }
     }
 }
@@ -262,12 +289,14 @@ impl Metrics {
     }
 
     fn renewed(&self, request: CallId, how: Return) {
-        if let Some(Open::Request(request)) = self.calls.shard(&request).get_mut(&request) {
-            match how {
-                Return::Done(_) => request.series.renewals.increment(1),
-                Return::NotDone(NotDone::Lost(why)) => request.lost(why),
-                Return::NotDone(_) | Return::Unknown => {}
+        match how {
+            Return::Done(_) => {
+                if let Some(series) = self.with(request, |request| Arc::clone(&request.series)) {
+                    series.renewals.increment(1);
+                }
             }
+            Return::NotDone(NotDone::Lost(why)) => self.lost(request, why),
+            Return::NotDone(_) | Return::Unknown => {}
         }
     }
 
@@ -280,8 +309,10 @@ impl Metrics {
                 request.series.hold.record(seconds(*since, begun));
             }
             (Return::NotDone(NotDone::Lost(why)), _) => {
-                request.lost(why);
                 self.not_freed(&request.name, id);
+                if let Some(series) = request.is_lost() {
+                    series.lost(why);
+                }
             }
             _ => {}
         }
@@ -296,14 +327,20 @@ impl Metrics {
         let Stage::Asked { at: asked, queued: true } = request.stage else {
             return None;
         };
-        request.series.waited(seconds(asked, at), answer);
-        let mut shard = self.queues.shard(&request.name);
-        let queue = shard.get_mut(&request.name)?;
-        queue.waiters -= 1;
         let granted = matches!(answer, Some(Return::Done(_)));
+        let freed = self.leaves_queue(&request.name, granted);
+        request.series.waited(seconds(asked, at), answer);
+        freed
+    }
+
+    /// One waits no more for this name. If it is granted, this says since when the name was on its way.
+    fn leaves_queue(&self, name: &Arc<str>, granted: bool) -> Option<u64> {
+        let mut shard = self.queues.shard(name);
+        let queue = shard.get_mut(name)?;
+        queue.waiters -= 1;
         let freed = if granted { queue.freed.take() } else { None };
         if queue.waiters == 0 {
-            remove(&mut shard, &request.name);
+            remove(&mut shard, name);
         }
         freed.map(|(_, when)| when)
     }
@@ -333,11 +370,13 @@ impl Metrics {
 }
 
 impl Request {
-    fn lost(&mut self, why: Loss) {
-        if let Stage::Held { told_of_loss: told @ false, .. } = &mut self.stage {
-            *told = true;
-            self.series.lost(why);
+    /// Where the loss of this hold is to be counted, if it was not.
+    fn is_lost(&mut self) -> Option<Arc<Series>> {
+        match &mut self.stage {
+            Stage::Held { told_of_loss: told @ false, .. } => *told = true,
+            _ => return None,
         }
+        Some(Arc::clone(&self.series))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is measured: every metric by name, and the series of one class of names.
 //!
-//! `docs/operating.md` describes the same metrics; a test compares the two.
+//! "Operating", in the documentation of lockspace, describes the same metrics; a test compares the two.
 
 use lockspace_spec::history::{NotDone, Return};
 use lockspace_spec::{Loss, Refusal};

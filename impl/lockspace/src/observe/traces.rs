@@ -1,4 +1,7 @@
 //! Traces: an observer that makes a span of every acquire and of every hold, and warns of long holds.
+//!
+//! What this file must not do: make, clone, record, close or tell anything of a span while a shard of its own
+//! is locked. All of that is the subscriber's code, which may come back into the lockspace.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,6 +25,9 @@ use crate::sync::Arc;
 /// are of the level `DEBUG`. A hold that is lost, or that lasts for [longer](Self::warn_after) than it
 /// should, is told as a `WARN`, and that an operator took a name away as an `INFO`. One of these belongs to
 /// one lockspace.
+///
+/// No lock is held while the subscriber is told, so it may use the lockspace too. What it does there is told
+/// as well: it must see to it that this has an end.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -63,10 +69,10 @@ enum About {
 /// An acquire, until it is refused or its hold has ended.
 struct Request {
     name: Arc<str>,
-    label: Option<Box<str>>,
+    label: Option<Arc<str>>,
     place: Option<Place>,
-    /// Of the acquire, and then of the hold.
-    span: Span,
+    /// Of the acquire, and then of the hold. Shared, since even cloning a span is the subscriber's code.
+    span: Arc<Span>,
     /// Since it was asked, and then since it was granted.
     since: Stopwatch,
     held: Option<Held>,
@@ -137,9 +143,7 @@ impl Observer for Traces {
     fn see(&self, event: Event, said: Said<'_>) {
         match event.what {
             What::Invoke(id, call) => self.invoked(id, call, said),
-            What::Queued(id, _) => self.with(id, |request| {
-                request.span.record("queued", true);
-            }),
+            What::Queued(id, _) => self.queued(id),
             What::Return(id, how) => self.returned(id, how),
             What::Lost(id, why) => self.lost(id, why),
             What::Closed | What::Rest => {}
@@ -182,8 +186,14 @@ impl Traces {
             token = Empty,
             wait_seconds = Empty,
         );
-        let since = Stopwatch::start();
-        Request { name, label: label.map(Box::from), place, span, since, held: None }
+        let (label, span) = (label.map(Arc::from), Arc::new(span));
+        Request { name, label, place, span, since: Stopwatch::start(), held: None }
+    }
+
+    fn queued(&self, id: CallId) {
+        if let Some(span) = self.with(id, |request| Arc::clone(&request.span)) {
+            span.record("queued", true);
+        }
     }
 
     fn returned(&self, id: CallId, how: Return) {
@@ -235,20 +245,23 @@ impl Traces {
             token = number,
             outcome = Empty,
         );
-        hold.follows_from(&request.span);
-        request.span = hold;
+        hold.follows_from(&*request.span);
+        request.span = Arc::new(hold);
         request.since = Stopwatch::start();
         request.held = Some(Held { token, warned: false, told_of_loss: false });
         self.calls.insert(id, Open::Request(request));
     }
 
     fn released(&self, id: CallId, how: Return) {
-        if let Return::NotDone(NotDone::Lost(why)) = how {
-            self.lost(id, why);
-        }
+        // Forgotten first: the subscriber may panic.
         let Some(Open::Request(mut request)) = self.calls.remove(&id) else {
             return;
         };
+        if let Return::NotDone(NotDone::Lost(why)) = how {
+            if let Some(warning) = request.is_lost() {
+                warning.tell_of_loss(why);
+            }
+        }
         if let Some(limit) = self.warn_after {
             if let Some(warning) = request.overdue(limit) {
                 warning.tell(limit);
@@ -261,41 +274,25 @@ impl Traces {
 
     /// A holder is told of its loss. It may be told again; it is one loss.
     fn lost(&self, id: CallId, why: Loss) {
-        let mut told = None;
-        self.with(id, |request| {
-            if let Some(Held { told_of_loss: before @ false, .. }) = &mut request.held {
-                *before = true;
-                told = Some(request.warning());
-            }
-        });
-        if let Some(warning) = told {
-            warning.span.record("outcome", loss(why));
-            let Warning { span, name, label, place, token, .. } = &warning;
-            tracing::warn!(
-                target: "lockspace",
-                parent: span,
-                name = %name,
-                token,
-                label = label.as_deref(),
-                at = place.map(display),
-                reason = loss(why),
-                "a hold was lost"
-            );
+        if let Some(warning) = self.with(id, Request::is_lost).flatten() {
+            warning.tell_of_loss(why);
         }
     }
 
-    fn with(&self, id: CallId, act: impl FnOnce(&mut Request)) {
-        if let Some(Open::Request(request)) = self.calls.shard(&id).get_mut(&id) {
-            act(request);
+    /// What `look` says of an acquire, whose shard is locked meanwhile.
+    fn with<T>(&self, id: CallId, look: impl FnOnce(&mut Request) -> T) -> Option<T> {
+        match self.calls.shard(&id).get_mut(&id) {
+            Some(Open::Request(request)) => Some(look(request)),
+            _ => None,
         }
     }
 }
 
 /// What a warning says of a hold.
 struct Warning {
-    span: Span,
+    span: Arc<Span>,
     name: Arc<str>,
-    label: Option<Box<str>>,
+    label: Option<Arc<str>>,
     place: Option<Place>,
     token: Option<u64>,
     held_seconds: f64,
@@ -306,7 +303,7 @@ impl Warning {
         let Self { span, name, label, place, token, held_seconds } = self;
         tracing::warn!(
             target: "lockspace",
-            parent: span,
+            parent: &**span,
             name = %name,
             token,
             label = label.as_deref(),
@@ -314,6 +311,21 @@ impl Warning {
             held_seconds,
             limit_seconds = limit.as_secs_f64(),
             "a name is held for longer than it should be"
+        );
+    }
+
+    fn tell_of_loss(&self, why: Loss) {
+        let Self { span, name, label, place, token, .. } = self;
+        span.record("outcome", loss(why));
+        tracing::warn!(
+            target: "lockspace",
+            parent: &**span,
+            name = %name,
+            token,
+            label = label.as_deref(),
+            at = place.map(display),
+            reason = loss(why),
+            "a hold was lost"
         );
     }
 }
@@ -325,13 +337,22 @@ impl Request {
 
     fn warning(&self) -> Warning {
         Warning {
-            span: self.span.clone(),
+            span: Arc::clone(&self.span),
             name: Arc::clone(&self.name),
             label: self.label.clone(),
             place: self.place,
             token: self.held.as_ref().and_then(|held| held.token).map(|token| token.0),
             held_seconds: self.seconds(),
         }
+    }
+
+    /// What to say of the loss of this hold, if it was not told.
+    fn is_lost(&mut self) -> Option<Warning> {
+        match &mut self.held {
+            Some(Held { told_of_loss: told @ false, .. }) => *told = true,
+            _ => return None,
+        }
+        Some(self.warning())
     }
 
     /// The warning that this hold lasts for too long, if it does and was not warned of.

@@ -87,6 +87,11 @@ impl Line {
         Some(name)
     }
 
+    /// The first one, which stays.
+    pub(super) fn first(&self) -> Option<&LockName> {
+        self.order.front()
+    }
+
     /// Whether `name` is there.
     pub(super) fn contains(&self, name: &LockName) -> bool {
         self.names.contains(name)

@@ -452,13 +452,27 @@ impl Member {
     /// Forgets the sessions that are in nobody's way, as far as that is known.
     fn forget_others(&mut self) {
         // Those that the sweep has met are kept: where there are no others, no name is looked at.
-        if self.others.sessions.values().all(|other| other.swept) {
+        let others = self.others.sessions.iter().filter(|(_, other)| !other.swept);
+        let mut unneeded: BTreeSet<_> = others.map(|(id, _)| *id).collect();
+        if unneeded.is_empty() || self.is_any_in_doubt() {
             return;
         }
-        let waiting = || self.waiting.iter().filter_map(|name| self.names.get(name));
-        if !waiting().any(Claimant::is_in_doubt) {
-            let mentioned: BTreeSet<_> = waiting().flat_map(Claimant::sessions).collect();
-            self.others.keep(|id, other| other.swept || mentioned.contains(&id));
+        let waiting = self.waiting.iter().filter_map(|name| self.names.get(name));
+        for session in waiting.flat_map(Claimant::sessions) {
+            if unneeded.remove(&session) && unneeded.is_empty() {
+                return;
+            }
         }
+        self.others.keep(|id, _| !unneeded.contains(&id));
+    }
+
+    /// Whether there is a name that waits and of which it is not known what stands in its row.
+    fn is_any_in_doubt(&self) -> bool {
+        let in_doubt = |name: &LockName| self.names.get(name).is_some_and(Claimant::is_in_doubt);
+        // Of many that are asked for at the same time, the next one in line is, as a rule. So the answer
+        // about each costs no look at all of them.
+        let next = [self.due.ask.first(), self.due.look.first()].into_iter().flatten();
+        next.filter(|name| self.waiting.contains(*name)).any(in_doubt)
+            || self.waiting.iter().any(in_doubt)
     }
 }

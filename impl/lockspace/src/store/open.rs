@@ -174,7 +174,9 @@ impl Status {
             if let Some(opened) = known.opened {
                 return Poll::Ready(opened);
             }
-            known.opener = Some(cx.waker().clone());
+            let before = known.opener.replace(cx.waker().clone());
+            drop(known);
+            drop(before); // Only now: what a waker does when it is dropped is not ours.
             Poll::Pending
         })
         .await
@@ -281,5 +283,61 @@ impl Builder {
         let driver = Driver::new(plan, store, inbox, Arc::clone(&status), space.shared());
         runtime::spawn(driver.run());
         if status.opened().await { Ok(space) } else { Err(status.open_error()) }
+    }
+}
+
+#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Wake};
+
+    use super::*;
+    use crate::sync::{AtomicUsize, Ordering};
+    use crate::tests::in_time;
+
+    /// Looks how the session is when it is woken, and when nobody has it any more.
+    struct Curious {
+        status: Arc<Status>,
+        looked: Arc<AtomicUsize>,
+    }
+
+    impl Curious {
+        fn waker(status: &Arc<Status>, looked: &Arc<AtomicUsize>) -> Waker {
+            let (status, looked) = (Arc::clone(status), Arc::clone(looked));
+            Waker::from(Arc::new(Self { status, looked }))
+        }
+
+        fn look(&self) {
+            assert_eq!(self.status.session_id(), None);
+            self.looked.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Wake for Curious {
+        fn wake(self: Arc<Self>) {
+            self.look();
+        }
+    }
+
+    impl Drop for Curious {
+        fn drop(&mut self) {
+            self.look();
+        }
+    }
+
+    #[test]
+    fn the_waker_of_whoever_opens_may_look_at_the_session_when_it_is_woken_or_dropped() {
+        let looked = in_time(|| {
+            let (status, looked) = (Arc::<Status>::default(), Arc::<AtomicUsize>::default());
+            let mut opened = pin!(status.opened());
+            for _ in 0..2 {
+                let waker = Curious::waker(&status, &looked);
+                assert!(opened.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            assert_eq!(looked.load(Ordering::Relaxed), 1, "the first was replaced");
+            status.alive(true);
+            looked.load(Ordering::Relaxed)
+        });
+        assert_eq!(looked, 3, "the second was woken, and dropped");
     }
 }

@@ -466,6 +466,28 @@ fn a_hint_costs_no_name_but_its_own_and_no_look_at_a_session() {
 }
 
 #[test]
+#[cfg(not(any(lockspace_loom, lockspace_shuttle)))]
+fn many_names_that_are_asked_for_at_once_do_not_cost_the_square_of_their_number() {
+    crate::tests::in_time(|| {
+        let mut member = member();
+        let names = many_who_wait(&mut member, 20_000);
+        names.iter().for_each(|name| member.look(name));
+        assert_eq!(member.others.sessions.len(), 1, "it has not been swept");
+        while let Some(call) = member.call(seconds(2)) {
+            let answer = match call {
+                Call::Name(name, Ask::Load) => {
+                    let shown = held_elsewhere(&member, &name);
+                    Answer::Name(name, shown)
+                }
+                Call::Other(id, Ask::Load) => Answer::Other(id, lives(1)),
+                call => panic!("{call:?}"),
+            };
+            member.answered(answer, seconds(2));
+        }
+    });
+}
+
+#[test]
 fn a_hint_that_shows_somebody_new_costs_a_look_at_his_session() {
     let mut member = member();
     let names = many_who_wait(&mut member, 1);
