@@ -249,7 +249,7 @@ impl Metrics {
 
     /// A holder is told of its loss. It may be told again; it is one loss.
     fn lost(&self, request: CallId, why: Loss) {
-        if let Some(series) = self.with(request, Request::is_lost).flatten() {
+        if let Some(series) = self.with(request, Request::note_loss).flatten() {
             series.lost(why);
         }
     }
@@ -310,7 +310,7 @@ impl Metrics {
             }
             (Return::NotDone(NotDone::Lost(why)), _) => {
                 self.not_freed(&request.name, id);
-                if let Some(series) = request.is_lost() {
+                if let Some(series) = request.note_loss() {
                     series.lost(why);
                 }
             }
@@ -371,7 +371,7 @@ impl Metrics {
 
 impl Request {
     /// Where the loss of this hold is to be counted, if it was not.
-    fn is_lost(&mut self) -> Option<Arc<Series>> {
+    fn note_loss(&mut self) -> Option<Arc<Series>> {
         match &mut self.stage {
             Stage::Held { told_of_loss: told @ false, .. } => *told = true,
             _ => return None,

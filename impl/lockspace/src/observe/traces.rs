@@ -258,7 +258,7 @@ impl Traces {
             return;
         };
         if let Return::NotDone(NotDone::Lost(why)) = how {
-            if let Some(warning) = request.is_lost() {
+            if let Some(warning) = request.note_loss() {
                 warning.tell_of_loss(why);
             }
         }
@@ -274,7 +274,7 @@ impl Traces {
 
     /// A holder is told of its loss. It may be told again; it is one loss.
     fn lost(&self, id: CallId, why: Loss) {
-        if let Some(warning) = self.with(id, Request::is_lost).flatten() {
+        if let Some(warning) = self.with(id, Request::note_loss).flatten() {
             warning.tell_of_loss(why);
         }
     }
@@ -347,7 +347,7 @@ impl Request {
     }
 
     /// What to say of the loss of this hold, if it was not told.
-    fn is_lost(&mut self) -> Option<Warning> {
+    fn note_loss(&mut self) -> Option<Warning> {
         match &mut self.held {
             Some(Held { told_of_loss: told @ false, .. }) => *told = true,
             _ => return None,
