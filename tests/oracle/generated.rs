@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use lockspace_spec::REACHABLE;
 use lockspace_tests::{InProcess, Judge};
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{
-    Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
-};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::plan::{Plan, plans};
 
@@ -19,18 +17,17 @@ const CASES: u32 = 1_500;
 
 #[test]
 fn the_lockspace_does_what_the_specification_says() {
-    let regressions = concat!(env!("CARGO_MANIFEST_DIR"), "/oracle/regressions.txt");
     let default = Config::default();
     let config = Config {
         cases: if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { CASES },
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
+        failure_persistence: None,
         ..default
     };
     let judged = TestRunner::new(config)
         .run(&plans(WISHES), |plan| judge(&plan).map(drop).map_err(TestCaseError::fail));
     match judged {
         Ok(()) => {}
-        Err(TestError::Fail(story, plan)) => panic!("{story}\n\nwith {:?}", plan.setup),
+        Err(TestError::Fail(story, plan)) => panic!("{story}\n\nfor `regressions`: {plan:?}"),
         Err(TestError::Abort(reason)) => panic!("the search was given up: {reason}"),
     }
 }
@@ -50,7 +47,7 @@ fn every_kind_of_answer_and_every_race_is_met() {
 }
 
 /// Judges the lockspace by a plan; answers what was reached, or the story of what went wrong.
-fn judge(plan: &Plan) -> Result<BTreeSet<&'static str>, String> {
+pub(crate) fn judge(plan: &Plan) -> Result<BTreeSet<&'static str>, String> {
     let mut judge = Judge::new(&plan.setup, InProcess::new(&plan.setup));
     plan.judge(&mut judge).map_err(|story| story.to_string())?;
     let reached = judge.reached().clone();

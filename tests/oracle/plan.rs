@@ -42,13 +42,15 @@ pub(crate) fn plans(wishes: usize) -> impl Strategy<Value = Plan> {
             Setup { limits, shards, timing, detect_deadlocks }
         },
     );
-    (setup, prop::collection::vec(wish(), 1..wishes))
+    let among = |names| prop::collection::vec(wish(names), 1..wishes);
+    // Few names, so that they are contended; or more than have a place beside the lock of a shard.
+    (setup, prop_oneof![3 => among(3), 1 => among(9)])
         .prop_map(|(setup, wishes)| Plan { setup, wishes })
 }
 
-fn wish() -> Union<BoxedStrategy<Wish>> {
-    // Few names, so that they are contended; few durations, so that many end together.
-    let name = || (0..3_u16).prop_map(Name);
+fn wish(names: u16) -> Union<BoxedStrategy<Wish>> {
+    // Few durations, so that many end together.
+    let name = || (0..names).prop_map(Name);
     let time = || prop_oneof![3 => 1..6_u64, 1 => 1..40_u64];
     let wait = prop_oneof![1 => Just(None), 1 => Just(Some(0)), 3 => time().prop_map(Some)];
     let lease = prop_oneof![2 => Just(None), 1 => time().prop_map(Some)];

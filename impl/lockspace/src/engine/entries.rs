@@ -38,8 +38,10 @@ pub(super) struct Entry {
     pub(super) queued: u32,
     /// The place of the timer of its lease; none, if it has none.
     pub(super) timer: u32,
-    /// Why its hold was lost, in what is left of an entry.
+    /// Why its hold is lost, if that is to stay here.
     lost: Option<Loss>,
+    /// Whether nothing else is left of the entry.
+    gone: bool,
 }
 
 impl Entry {
@@ -54,6 +56,7 @@ impl Entry {
             queued: 0,
             timer: NONE,
             lost: None,
+            gone: false,
         }
     }
 
@@ -197,11 +200,12 @@ impl Entries {
     #[inline(never)]
     fn remove_other(&mut self, place: u32) {
         let slot = place as usize - NEAR;
-        let other = &self.others[slot];
+        let other = &mut self.others[slot];
         if let Ok(found) = self.index.find_entry(spread(other.hash), |other| *other == place) {
             found.remove();
         }
-        if other.lost.is_some() {
+        other.gone = other.lost.is_some();
+        if other.gone {
             self.lost += 1;
         } else {
             self.vacate(slot);
@@ -229,8 +233,8 @@ impl Entries {
     /// What is left of a hold that was lost, if it is here.
     pub(super) fn lost(&self, place: u32, token: u64) -> Option<(&KeptName, Loss)> {
         let other = self.others.get((place as usize).checked_sub(NEAR)?)?;
-        let why = other.lost?;
-        (other.token == token).then_some((&other.name, why))
+        let why = other.lost.filter(|_| other.gone && other.token == token)?;
+        Some((&other.name, why))
     }
 
     /// Nothing is left of a lost hold that was here.
@@ -248,7 +252,7 @@ impl Entries {
     pub(super) fn get(&self, place: u32) -> Option<&Entry> {
         match self.near.get(place as usize) {
             Some(near) => self.is_taken(place).then_some(near),
-            None => self.others.get(place as usize - NEAR).filter(|other| other.lost.is_none()),
+            None => self.others.get(place as usize - NEAR).filter(|other| !other.gone),
         }
     }
 
@@ -274,7 +278,7 @@ impl Entries {
     /// Every entry, with its place.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
         let near = (0..NEAR as u32).filter_map(|place| self.get(place).map(|entry| (place, entry)));
-        let others = self.others.iter().filter(|(_, other)| other.lost.is_none());
+        let others = self.others.iter().filter(|(_, other)| !other.gone);
         near.chain(others.map(|(slot, other)| ((slot + NEAR) as u32, other)))
     }
 
@@ -415,6 +419,7 @@ mod tests {
         let (near, other) = (NEAR as u32 - 1, NEAR as u32);
         assert!(!entries.will_be_lost(near, Loss::Forced) && entries[near].lost.is_none());
         assert!(entries.will_be_lost(other, Loss::Shutdown));
+        assert_eq!((entries.find("4", 7), entries.lost(other, 5)), (Some(other), None), "not yet");
         entries.remove(other);
 
         let (name, why) = entries.lost(other, 5).expect("it is there");
