@@ -581,7 +581,8 @@ impl Table {
         if let Some((name, why)) = self.entries.lost(hold.entry, hold.token.0) {
             return (name.to_name(), why);
         }
-        let lost = &self.lost[&hold.token.0]; // invariant 6
+        let lost = self.lost.get(&hold.token.0);
+        let lost = lost.expect("a guard's hold is held or lost (invariant 6)");
         (lost.name.clone(), lost.why)
     }
 
