@@ -222,7 +222,7 @@ impl Entries {
 
     /// The hold of an entry that is now removed is lost. Answers whether that stays there when the entry
     /// has gone; it does not beside the lock, where there is no place to spare.
-    pub(super) fn will_be_lost(&mut self, place: u32, why: Loss) -> bool {
+    pub(super) fn mark_lost(&mut self, place: u32, why: Loss) -> bool {
         let is_other = place as usize >= NEAR;
         if is_other {
             self[place].lost = Some(why);
@@ -369,7 +369,7 @@ mod tests {
                 match there.remove(&name) {
                     Some(place) => {
                         let held = entries[place].token;
-                        if how == 0 && entries.will_be_lost(place, Loss::Forced) {
+                        if how == 0 && entries.mark_lost(place, Loss::Forced) {
                             lost.insert(held, (place, name));
                         }
                         entries.remove(place);
@@ -417,8 +417,8 @@ mod tests {
             entries[place].token = token;
         }
         let (near, other) = (NEAR as u32 - 1, NEAR as u32);
-        assert!(!entries.will_be_lost(near, Loss::Forced) && entries[near].lost.is_none());
-        assert!(entries.will_be_lost(other, Loss::Shutdown));
+        assert!(!entries.mark_lost(near, Loss::Forced) && entries[near].lost.is_none());
+        assert!(entries.mark_lost(other, Loss::Shutdown));
         assert_eq!((entries.find("4", 7), entries.lost(other, 5)), (Some(other), None), "not yet");
         entries.remove(other);
 
@@ -439,7 +439,7 @@ mod tests {
         let names = names(2 * KEEP);
         let places: Vec<u32> = names.iter().map(|name| insert(&mut entries, name)).collect();
         for place in &places {
-            entries.will_be_lost(*place, Loss::LeaseElapsed);
+            entries.mark_lost(*place, Loss::LeaseElapsed);
             entries.remove(*place);
         }
         assert_eq!((entries.len(), entries.count_lost()), (0, 2 * KEEP));

@@ -388,7 +388,7 @@ impl Table {
         how: Ended,
     ) {
         let awaited = self.entries[entry].head != NONE;
-        if awaited || !self.entries.will_be_lost(entry, why) {
+        if awaited || !self.entries.mark_lost(entry, why) {
             let held = &self.entries[entry];
             self.lost.insert(held.token, Lost { name: held.name.to_name(), why });
         }
