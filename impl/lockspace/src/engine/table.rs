@@ -497,15 +497,13 @@ impl Table {
         (waker, wait, impatient): (Waker, Option<u64>, bool),
     ) -> WaitKey {
         self.counters.queued += 1;
-        let slot = self.waiters.insert(Waiter {
-            waker: Some(waker),
-            entry,
-            previous: NONE,
-            next: NONE,
-            timer: NONE,
-            ticket: self.counters.queued,
-            state: WaiterState::Queued { lease, impatient },
-        }) as u32;
+        let vacant = self.waiters.vacant_entry();
+        let slot = vacant.key() as u32;
+        let waiter = vacant.insert(Waiter::BLANK);
+        waiter.waker = Some(waker);
+        waiter.entry = entry;
+        waiter.ticket = self.counters.queued;
+        waiter.state = WaiterState::Queued { lease, impatient };
         self.push_back(entry, slot);
         if let Some(wait) = wait {
             self.arm(common, effects, common.clock.after(wait), Timer::Wait(slot));

@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use lockspace_spec::Refusal;
 
+use super::entries::NONE;
 use super::{Acquired, Failure, HoldKey};
 use crate::error::TimedOut;
 
@@ -37,6 +38,20 @@ pub(super) enum WaiterState {
     TimedOut(Box<TimedOut>),
     /// Given up because of the store, and the future has not seen it.
     Failed(Failure),
+}
+
+impl Waiter {
+    /// Of no request yet: it is written where it stays, since one that is put together elsewhere and moved
+    /// is read before it has reached the cache.
+    pub(super) const BLANK: Self = Self {
+        waker: None,
+        entry: NONE,
+        previous: NONE,
+        next: NONE,
+        timer: NONE,
+        ticket: 0,
+        state: WaiterState::Queued { lease: None, impatient: false },
+    };
 }
 
 impl WaiterState {
