@@ -14,7 +14,7 @@ use crate::clock::{each, now};
 use crate::crowd::Crowd;
 use crate::other::{self, Other};
 use crate::peer::{Peer, Place};
-use crate::peers::{Ours, Unawaited, etcd, folder, postgres, redis};
+use crate::peers::{Ours, Swaps, Unawaited, etcd, folder, postgres, redis};
 
 /// How many tasks of each of the two processes want the same name.
 const TASKS: usize = 8;
@@ -79,14 +79,14 @@ macro_rules! places {
 
 places! {
     Redis: "redis-pair" "redis-hand-off" "redis-contended"
-        [redis::Bare] [Unawaited<RedisStore>] [Ours<RedisStore>, redis::SetNx];
+        [redis::Bare] [Swaps<RedisStore>, Unawaited<RedisStore>] [Ours<RedisStore>, redis::SetNx];
     Postgres: "postgres-pair" "postgres-hand-off" "postgres-contended"
-        [postgres::BareWrite] [postgres::BareRead, postgres::Row, Unawaited<PostgresStore>]
+        [postgres::BareWrite] [postgres::BareRead, postgres::Row, Swaps<PostgresStore>, Unawaited<PostgresStore>]
         [Ours<PostgresStore>, postgres::Advisory, postgres::ForUpdate];
     Etcd: "etcd-pair" "etcd-hand-off" "etcd-contended"
-        [etcd::Bare] [Unawaited<EtcdStore>] [Ours<EtcdStore>, etcd::LockService];
+        [etcd::Bare] [Swaps<EtcdStore>, Unawaited<EtcdStore>] [Ours<EtcdStore>, etcd::LockService];
     Folder: "sqlite-pair" "sqlite-hand-off" "sqlite-contended"
-        [folder::Bare] [Unawaited<SqliteStore>]
+        [folder::Bare] [Swaps<SqliteStore>, Unawaited<SqliteStore>]
         [Ours<SqliteStore>, folder::Row, folder::Flock];
 }
 

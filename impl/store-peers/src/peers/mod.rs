@@ -8,7 +8,7 @@ pub(crate) mod redis;
 
 use std::time::Duration;
 
-pub(crate) use ours::{Ours, Unawaited};
+pub(crate) use ours::{Ours, Swaps, Unawaited};
 
 /// How long whoever finds a name taken waits before it tries again, where nobody tells it when. The clients
 /// that are published for Redis wait 200 ms.

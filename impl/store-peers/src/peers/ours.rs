@@ -1,6 +1,7 @@
-//! lockspace, over whichever store.
+//! lockspace, over whichever store; and the store by itself.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lockspace::store::{Capabilities, Options, Row, Store, StoreError, Swap, Version};
@@ -106,6 +107,39 @@ impl<S: Placed> Peer for Unawaited<S> {
 
     async fn close(self) {
         self.0.close().await;
+    }
+}
+
+/// The swaps of an acquire and a release, asked of the store by hand: what the store costs by itself.
+pub(crate) struct Swaps<S>(Arc<S>);
+
+/// About as much as stands in the row of a name that is held.
+const ROW: &[u8] = &[b'x'; 64];
+
+impl<S: Placed> Peer for Swaps<S> {
+    const NAME: &'static str = "*its two swaps*";
+    const PLACE: Place = S::PLACE;
+    type Held<'p> = (String, Version);
+
+    async fn connect(url: &str) -> Self {
+        Self(Arc::new(S::at(url).await))
+    }
+
+    async fn another(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    async fn acquire<'p>(&'p self, name: &'p str) -> (String, Version) {
+        let key = format!("bare/{name}");
+        match self.0.swap(&key, None, Some(ROW)).await {
+            Ok(Swap::Swapped(version)) => (key, version),
+            other => panic!("nobody else wants {key}: {other:?}"),
+        }
+    }
+
+    async fn release(&self, (key, version): (String, Version)) {
+        let gone = self.0.swap(&key, Some(version), None).await;
+        assert!(matches!(gone, Ok(Swap::Swapped(_))), "{gone:?}");
     }
 }
 
