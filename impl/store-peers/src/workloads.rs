@@ -81,7 +81,8 @@ places! {
     Redis: "redis-pair" "redis-hand-off" "redis-contended"
         [redis::Bare] [Swaps<RedisStore>, Unawaited<RedisStore>] [Ours<RedisStore>, redis::SetNx];
     Postgres: "postgres-pair" "postgres-hand-off" "postgres-contended"
-        [postgres::BareWrite] [postgres::BareRead, postgres::Row, Swaps<PostgresStore>, Unawaited<PostgresStore>]
+        [postgres::BareWrite]
+        [postgres::BareRead, postgres::Row, Swaps<PostgresStore>, Unawaited<PostgresStore>]
         [Ours<PostgresStore>, postgres::Advisory, postgres::ForUpdate];
     Etcd: "etcd-pair" "etcd-hand-off" "etcd-contended"
         [etcd::Bare] [Swaps<EtcdStore>, Unawaited<EtcdStore>] [Ours<EtcdStore>, etcd::LockService];

@@ -16,8 +16,8 @@
 //! 5. The armed timers are exactly those of queued waiters with a bounded wait and of entries with a lease,
 //!    each of which knows the place of its own; and the reaper has been told of a time before which none is
 //!    due, `NEVER` exactly if there is none (upholds S6, L1, L2).
-//! 6. What is left of a hold that was lost is in the place of its entry, or in `lost`, until its guard, or its
-//!    unseen grant, is gone.
+//! 6. What is left of a hold that was lost is in the place of its entry, or in `lost`, until its guard, or
+//!    its unseen grant, is gone.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
