@@ -181,7 +181,29 @@ fn own_program() -> io::Result<std::path::PathBuf> {
 /// Whether the keys of a terminal reach this process.
 pub(super) fn in_the_foreground() -> bool {
     let terminal = File::open("/dev/tty").ok();
-    terminal.and_then(|tty| rustix::termios::tcgetpgrp(tty).ok()) == Some(getpgrp())
+    let foreground = terminal.and_then(|tty| rustix::termios::tcgetpgrp(tty).ok());
+    foreground.is_some() && foreground == own_group()
+}
+
+/// The process group of this process. On Linux it may be outside of the namespace that the process is in, as
+/// behind unshare(1). Then it has no number there, and what getpgrp(2) answers is none.
+fn own_group() -> Option<Pid> {
+    if cfg!(target_os = "linux") { group_in(&own_status()) } else { Some(getpgrp()) }
+}
+
+fn group_in(status: &str) -> Option<Pid> {
+    // One number for each namespace around the process, that of its own last.
+    let numbers = line_of(status, "NSpgid:")?;
+    numbers.split_whitespace().last()?.parse().ok().and_then(Pid::from_raw)
+}
+
+/// What Linux says of this process.
+fn own_status() -> String {
+    std::fs::read_to_string("/proc/self/status").unwrap_or_default()
+}
+
+fn line_of<'s>(status: &'s str, what: &str) -> Option<&'s str> {
+    status.lines().find_map(|line| line.strip_prefix(what))
 }
 
 /// The signals that are passed on.
@@ -271,8 +293,8 @@ fn asks_for_an_end(signal: Signal) -> bool {
 
 /// The signals that are ignored, as Linux says: a bit for each. Elsewhere it is not known of any.
 fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let status = own_status();
+    let mask = line_of(&status, "SigIgn:");
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
@@ -290,7 +312,7 @@ mod tests {
     use rustix::io::Errno;
     use rustix::process::{Pid, Signal, geteuid};
 
-    use super::{Unsent, send};
+    use super::{Unsent, group_in, send};
 
     /// Who is nobody on every system.
     const NOBODY: u32 = 65_534;
@@ -320,6 +342,15 @@ mod tests {
         // A signal that would do no harm, and not SIGCONT: that may be sent within a session, to anybody.
         let sent = send(of_another_user(), false, Signal::WINCH);
         assert_eq!(sent, Err(Unsent { signal: Signal::WINCH, why: Errno::PERM }));
+    }
+
+    #[test]
+    fn whose_group_is_outside_of_its_namespace_has_none() {
+        let group = |numbers: &str| group_in(&format!("Name:\tsh\nNSpgid:{numbers}\nNSsid:\t1\n"));
+        assert_eq!(group("\t4242\t0"), None);
+        assert_eq!(group("\t4242\t7"), Pid::from_raw(7));
+        assert_eq!(group("\t4242"), Pid::from_raw(4242));
+        assert_eq!(group_in("Name:\tsh\n"), None, "an old kernel does not tell");
     }
 
     #[test]
