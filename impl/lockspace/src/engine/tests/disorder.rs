@@ -15,7 +15,7 @@ use crate::engine::table::Table;
 use crate::engine::timers::Timer;
 use crate::engine::wait_for::{Held, Spot, WaitFor};
 use crate::engine::waiter::WaiterState;
-use crate::engine::{Acquired, Ask, Effects, Engine, Patience, Setup};
+use crate::engine::{Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, Setup};
 use crate::name::KeptName;
 use crate::runtime::Owner;
 use crate::sync::MutexGuard;
@@ -140,24 +140,45 @@ fn timers_that_nobody_serves_are_named() {
     assert_eq!(unserved, ["timers are armed, and no reaper serves them"]);
 }
 
+/// Acquires with a lease. Answers the hold, and whether a reaper is to be started for that.
+fn lease(engine: &Engine, name: &str, lasts: u64) -> (HoldKey, bool) {
+    let patience = Patience::No { waker: Waker::noop() };
+    let ask = Ask { name, patience, lease: NonZeroU64::new(lasts), label: None, owner: None };
+    let mut effects = Effects::default();
+    match engine.door(name).acquire(&ask, &mut effects) {
+        Ok(Acquired::Granted(hold)) => (hold, effects.must_start_reaper()),
+        other => unreachable!("the name is free: {other:?}"),
+    }
+}
+
 #[test]
 fn whoever_arms_a_timer_tries_again_where_no_reaper_could_be_had() {
     let engine = Engine::new(&setup());
-    let starts_reaper = |name, lease| {
-        let patience = Patience::No { waker: Waker::noop() };
-        let lease = NonZeroU64::new(lease);
-        let ask = Ask { name, patience, lease, label: None, owner: None };
-        let mut effects = Effects::default();
-        let asked = engine.door(name).acquire(&ask, &mut effects);
-        assert!(matches!(asked, Ok(Acquired::Granted(_))));
-        effects.must_start_reaper()
-    };
+    let starts_reaper = |name, lasts| lease(&engine, name, lasts).1;
     assert!(starts_reaper("a", HOUR));
     engine.no_reaper();
     // Of the same shard, and due later: as far as the timers go there would be nothing to tell.
     assert!(starts_reaper("b", 2 * HOUR));
     assert!(!starts_reaper("c", 3 * HOUR), "now there is one");
     assert!(engine.audit().is_clean());
+}
+
+#[test]
+fn a_shard_that_has_no_timer_any_more_keeps_no_other_from_trying_again() {
+    let engine = Engine::new(&Setup { shards: 2, ..setup() });
+    let names = |shard| {
+        let common = &engine.common;
+        let names = (0..).map(|number: u32| number.to_string());
+        names.filter(move |name| common.shard_of_hash(common.hash(name)) == shard)
+    };
+    let mut here = names(0);
+    let (first, later) = (here.next().unwrap(), here.next().unwrap());
+    lease(&engine, &first, HOUR);
+    let (elsewhere, _) = lease(&engine, &names(1).next().unwrap(), HOUR);
+    engine.no_reaper();
+    let released = engine.release(elsewhere, &mut Effects::default());
+    assert_eq!(released, Released::Released);
+    assert!(lease(&engine, &later, 2 * HOUR).1);
 }
 
 #[test]
