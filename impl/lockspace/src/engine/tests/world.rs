@@ -195,7 +195,12 @@ impl World {
         }
         let lease = limits.lease.and_then(|lease| NonZeroU64::new(hours(lease)));
         let ask = Ask { name: text, patience, lease, label: None, owner: None };
-        let asked = self.act(|effects| door.acquire(&ask, effects));
+        let asked = self.act(|effects| {
+            let mut door = door;
+            let place =
+                if lease.is_none() { door.take_place(text, patience, effects) } else { None };
+            place.map_or_else(|| door.acquire(&ask, effects), |key| Ok(Acquired::Queued(key)))
+        });
         asked.expect("nobody says who asks")
     }
 
