@@ -10,7 +10,9 @@ use lockspace_spec::{
     Timer,
 };
 
-use crate::subject::{Counts, Ledger, Move, Ms, NameSeen, Observation, Report, WaiterSeen};
+use crate::subject::{
+    Counts, Ledger, Move, Ms, NameSeen, Observation, Report, WaiterSeen, seen_as,
+};
 
 /// Somebody whose acquire's future or guard exists.
 #[derive(Clone, Copy, Debug)]
@@ -279,14 +281,14 @@ impl Books {
         let left = |timer| self.deadlines.get(&timer).map(|end| end - self.now);
         let (token, hold) = spec.holder_of(name).expect("a name in use is held (S5)");
         let waiters = spec.entries[&name].iter().map(|waiter| WaiterSeen {
-            request: waiter.request,
+            request: seen_as(waiter.request),
             waiting_for: self.timing.then(|| self.now - self.clients[&waiter.request].since),
             wait_left: left(Timer::Wait(waiter.request)),
         });
         let held_for = self.now - self.clients[&hold.request].since;
         NameSeen {
             name,
-            holder: hold.request,
+            holder: seen_as(hold.request),
             token: self.tokens.of(token),
             held_for: self.timing.then_some(held_for),
             lease_left: left(Timer::Lease(token)),

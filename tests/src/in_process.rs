@@ -16,7 +16,8 @@ use tokio::runtime::Runtime;
 use crate::Hand;
 use crate::patience::let_tasks_run;
 use crate::subject::{
-    Counts, Ledger, Move, Ms, NameSeen, Observation, Reply, Report, Setup, Subject, WaiterSeen,
+    Counts, Ledger, Move, Ms, NameSeen, Observation, Reply, Report, SOMEBODY, Setup, Subject,
+    WaiterSeen, seen_as,
 };
 
 type Acquiring = Pin<Box<dyn Future<Output = Result<Guard<'static>, AcquireError>>>>;
@@ -230,7 +231,10 @@ fn acquire(
 ) -> Acquiring {
     Box::pin(async move {
         let (name, label) = (text_of(name), request.0.to_string());
-        let mut acquire = space.acquire(&name).label(&label);
+        let mut acquire = space.acquire(&name);
+        if seen_as(request) == request {
+            acquire = acquire.label(&label);
+        }
         if let Some(wait) = wait {
             acquire = acquire.wait_timeout(Duration::from_millis(wait));
         }
@@ -272,9 +276,9 @@ fn name_seen(seen: &NameSnapshot) -> NameSeen {
     }
 }
 
-/// Who is labelled so. A label that is lost is nobody's.
+/// Who is labelled so.
 fn labelled(label: Option<&str>) -> RequestId {
-    RequestId(label.and_then(|label| label.parse().ok()).unwrap_or(u16::MAX))
+    label.and_then(|label| label.parse().ok()).map_or(SOMEBODY, RequestId)
 }
 
 fn ms(duration: Duration) -> Ms {
