@@ -254,7 +254,7 @@ impl fmt::Display for Observation {
 /// As whom a request is seen. Every other one carries no label, and is somebody: it goes the short ways of
 /// those who want nothing but the name.
 pub(crate) fn seen_as(request: RequestId) -> RequestId {
-    if request.0 % 2 == 0 { request } else { SOMEBODY }
+    if request.0.is_multiple_of(2) { request } else { SOMEBODY }
 }
 
 /// Whoever says nothing of itself.
