@@ -367,8 +367,7 @@ mod tests {
             let (mut there, mut lost) = (BTreeMap::new(), BTreeMap::new());
             for ((name, how), token) in moves.into_iter().zip(100..) {
                 match there.remove(&name) {
-                    Some(place) => {
-                        let held = entries[place].token;
+                    Some((place, held)) => {
                         if how == 0 && entries.mark_lost(place, Loss::Forced) {
                             lost.insert(held, (place, name));
                         }
@@ -378,7 +377,7 @@ mod tests {
                     None => {
                         let place = entries.insert(&name.to_string(), name / 2);
                         entries[place].token = token;
-                        there.insert(name, place);
+                        there.insert(name, (place, token));
                     }
                 }
                 let forgotten = if how == 1 { lost.pop_first() } else { None };
@@ -395,14 +394,15 @@ mod tests {
                     prop_assert!(entries.get(*place).is_none(), "it is no entry");
                 }
                 for name in 0..10 {
-                    let place = there.get(&name).copied();
+                    let place = there.get(&name).map(|(place, _)| *place);
                     prop_assert_eq!(entries.find(&name.to_string(), name / 2), place);
                     let is_there = |name| there.contains_key(&name);
                     let has_hash = is_there(name) || is_there(name ^ 1);
                     prop_assert_eq!(entries.has_hash(name / 2), has_hash);
                 }
-                let all: BTreeSet<u32> = entries.iter().map(|(place, _)| place).collect();
-                prop_assert_eq!(all, there.values().copied().collect::<BTreeSet<u32>>());
+                let all = entries.iter().map(|(place, entry)| (place, entry.token));
+                let expected: BTreeSet<(u32, u64)> = there.values().copied().collect();
+                prop_assert_eq!(all.collect::<BTreeSet<_>>(), expected);
                 prop_assert_eq!(entries.len(), there.len());
                 prop_assert_eq!(entries.disagreements().count(), 0);
             }
