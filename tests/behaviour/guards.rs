@@ -246,6 +246,24 @@ async fn lost_guard_is_accounted_for_until_it_is_dropped() {
     assert!(space.audit().is_quiescent());
 }
 
+/// Four names lie beside the lock of their shard, the fifth one elsewhere.
+#[tokio::test]
+async fn whoever_lost_a_fifth_name_to_the_next_in_line_is_told_so() {
+    let space = LockSpace::builder().shards(1).build();
+    let names = ["a", "b", "c", "d", "e"];
+    let mut guards: Vec<_> = names.map(|name| space.try_acquire(name).unwrap()).into();
+    let next = Hand::new(space.acquire("e").into_future()).waits();
+    space.force_release("e").unwrap();
+    let next = next.answer().unwrap();
+    let overtaken = guards.pop().unwrap();
+    assert!(overtaken.is_lost() && !next.is_lost());
+    let lost = overtaken.release().unwrap_err();
+    assert_eq!((lost.name.as_str(), lost.reason), ("e", Loss::Forced));
+    assert_eq!(next.name().as_str(), "e");
+    drop((next, guards));
+    assert!(space.audit().is_quiescent());
+}
+
 #[tokio::test]
 async fn first_of_several_waiters_is_woken_and_no_other() {
     let space = LockSpace::new();
