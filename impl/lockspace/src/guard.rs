@@ -38,13 +38,14 @@ use crate::sync::Arc;
 /// A panic while a guard is held releases it, as any drop does. There is no poisoning: whether what the
 /// lock protects is still in order is for its owner to know.
 #[must_use = "the name is released as soon as the guard is dropped"]
+#[repr(C)]
 pub struct Guard<'a> {
-    /// `None` once released.
-    space: Option<Handle<'a>>,
     // The two parts of its `HoldKey`, so that the number of the request fits in beside the smaller one.
     token: FencingToken,
     entry: u32,
     request: Taped,
+    /// `None` once released.
+    space: Option<Handle<'a>>,
 }
 
 enum Handle<'a> {
@@ -249,7 +250,7 @@ impl<'a> Guard<'a> {
         let hold = self.hold();
         let mut effects = Effects::default();
         let released = space.engine().release(hold, &mut effects);
-        space.carry_out(effects);
+        space.carry_out(&mut effects);
         space.tape().returned(call, || record::released(&released));
         released
     }

@@ -210,10 +210,19 @@ impl<'s, 'n> Acquire<'s, 'n> {
                 Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
                 at_once @ Patience::No { .. } => at_once,
             };
-            let mut waiting = match self.ask(door, patience, || Some(Owner::caller()), call)? {
+            let door = door.map(|door| self.take_place(door, patience));
+            let asked = match door {
+                Some(Ok(key)) => Acquired::Queued(key),
+                door => {
+                    let door = door.and_then(Result::err);
+                    self.ask(door, patience, || Some(Owner::caller()), call)?
+                }
+            };
+            let mut waiting = match asked {
                 Acquired::Queued(key) => Waiting::new(self.space, key, call),
                 acquired => return self.answer(acquired, call),
             };
+            waiting.note();
             runtime::assert_may_block();
             // Whoever does not wait is not in the queue, or only until the store has answered.
             let limit = self.wait_timeout.duration().filter(|limit| !limit.is_zero());
@@ -252,9 +261,9 @@ impl<'s, 'n> Acquire<'s, 'n> {
     /// Nearly every request is such. `Err` means only that this one was not: [ask](Self::ask), through the
     /// door that it stands in, if it has got so far.
     #[inline(always)]
-    fn take_free(&self, wait_timeout: Limit) -> Result<Guard<'s>, (Taped, Option<Door<'s>>)> {
+    fn begin(&self, wait_timeout: Limit) -> (Taped, Option<Door<'s>>) {
         if self.check().is_err() {
-            return Err((Taped::OFF, None));
+            return (Taped::OFF, None);
         }
         // Over a store every hold may end by itself, with its session.
         let leased = || self.lease != Limit::NONE || self.space.over_a_store();
@@ -262,14 +271,37 @@ impl<'s, 'n> Acquire<'s, 'n> {
         let call = self.space.tape().asked(asked, || self.said());
         let bare = self.lease == Limit::NONE && self.label.is_none();
         if !bare || self.space.knows_owners() {
-            return Err((call, None));
+            return (call, None);
         }
-        let mut door = self.space.engine().door(self.name);
+        (call, Some(self.space.engine().door(self.name)))
+    }
+
+    #[inline(always)]
+    fn take_free(&self, wait_timeout: Limit) -> Result<Guard<'s>, (Taped, Option<Door<'s>>)> {
+        let (call, door) = self.begin(wait_timeout);
+        let Some(mut door) = door else { return Err((call, None)) };
         let Some(hold) = door.take_free(self.name) else {
             return Err((call, Some(door)));
         };
         drop(door);
         Ok(self.granted(hold, call))
+    }
+
+    /// Takes a place in the queue of a held name, if there is nothing else to it either. Otherwise it still
+    /// stands in the door.
+    #[inline(always)]
+    fn take_place<'e>(
+        &self,
+        mut door: Door<'e>,
+        patience: Patience<'_>,
+    ) -> Result<WaitKey, Door<'e>> {
+        let mut effects = Effects::default();
+        let Some(key) = door.take_place(self.name, patience, &mut effects) else {
+            return Err(door);
+        };
+        drop(door);
+        self.space.carry_out(&mut effects);
+        Ok(key)
     }
 
     /// `caller`: who asks, if the request names nobody.
@@ -286,13 +318,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
             self.check()?;
         }
         let asked = self.space.act(|engine, effects| {
-            let door = match door {
-                None => engine.door(self.name),
-                Some(mut door) => match door.take_place(self.name, patience, effects) {
-                    Some(key) => return Ok(Acquired::Queued(key)),
-                    None => door,
-                },
-            };
+            let door = door.unwrap_or_else(|| engine.door(self.name));
             let lease = self.lease.nanoseconds().and_then(NonZeroU64::new);
             let owner = match self.owner {
                 _ if !self.space.knows_owners() => None,
@@ -422,57 +448,117 @@ impl<'s> Future for AcquireFuture<'s, '_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let budget = ready!(Budget::poll(cx));
-        let Self { request, waiting } = &mut *self;
-        let (acquired, call) = match waiting {
-            Some(waiting) => (ready!(waiting.poll(cx.waker())), waiting.call),
-            None => {
-                let (call, door) = match request.take_free(request.wait_timeout) {
-                    Ok(guard) => {
-                        budget.spend();
-                        return Poll::Ready(Ok(guard));
-                    }
-                    Err(not_taken) => not_taken,
-                };
-                match request.ask(door, request.patience(cx.waker()), Owner::task, call)? {
-                    Acquired::Queued(key) => {
-                        *waiting = Some(Waiting::new(request.space, key, call));
-                        return Poll::Pending;
-                    }
-                    decided => (decided, call),
-                }
-            }
-        };
+        if self.waiting.is_some() {
+            return self.look(cx.waker(), budget);
+        }
+        let request = &self.request;
+        let (call, door) = request.begin(request.wait_timeout);
+        let Some(mut door) = door else { return self.ask(None, call, cx.waker(), budget) };
+        if let Some(hold) = door.take_free(request.name) {
+            drop(door);
+            budget.spend();
+            return Poll::Ready(Ok(request.granted(hold, call)));
+        }
+        self.line_up(door, call, cx.waker(), budget)
+    }
+}
+
+/// What a poll comes to. That a free name is taken is above, so that it may be inlined where it is awaited;
+/// what else there is to it is called.
+impl<'s> AcquireFuture<'s, '_> {
+    /// It waits, and looks whether it has been answered.
+    #[inline(always)]
+    fn look(&mut self, waker: &Waker, budget: Budget) -> Poll<Result<Guard<'s>, AcquireError>> {
+        let waiting = self.waiting.as_mut().expect("it waits");
+        let acquired = ready!(waiting.poll(waker));
+        let call = waiting.call;
         budget.spend();
-        Poll::Ready(request.answer(acquired, call))
+        Poll::Ready(self.request.answer(acquired, call))
+    }
+
+    /// The name is held: it takes a place in the queue, if there is no more to it.
+    #[inline(always)]
+    fn line_up(
+        &mut self,
+        door: Door<'s>,
+        call: Taped,
+        waker: &Waker,
+        budget: Budget,
+    ) -> Poll<Result<Guard<'s>, AcquireError>> {
+        match self.request.take_place(door, self.request.patience(waker)) {
+            Ok(key) => self.wait(key, call),
+            Err(door) => self.ask(Some(door), call, waker, budget),
+        }
+    }
+
+    /// There is more to it.
+    #[inline(always)]
+    fn ask(
+        &mut self,
+        door: Option<Door<'s>>,
+        call: Taped,
+        waker: &Waker,
+        budget: Budget,
+    ) -> Poll<Result<Guard<'s>, AcquireError>> {
+        let patience = self.request.patience(waker);
+        match self.request.ask(door, patience, Owner::task, call)? {
+            Acquired::Queued(key) => self.wait(key, call),
+            acquired => {
+                budget.spend();
+                Poll::Ready(self.request.answer(acquired, call))
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn wait(&mut self, key: WaitKey, call: Taped) -> Poll<Result<Guard<'s>, AcquireError>> {
+        self.waiting.insert(Waiting::new(self.request.space, key, call)).note();
+        Poll::Pending
     }
 }
 
 /// A place in a queue. Dropped before it is answered, it is given up.
 struct Waiting<'s> {
     space: &'s Shared,
+    // The two parts of its `WaitKey`, so that the number of the request fits in beside the smaller one.
     /// `None` once the answer has been seen.
-    key: Option<WaitKey>,
+    ticket: Option<NonZeroU64>,
+    slot: u32,
     call: Taped,
 }
 
 impl<'s> Waiting<'s> {
     #[inline]
     fn new(space: &'s Shared, key: WaitKey, call: Taped) -> Self {
-        let waiting = Self { space, key: Some(key), call };
-        space.tape().queued(call, || space.engine().ticket_of(key));
-        waiting
+        let WaitKey { ticket, slot } = key;
+        Self { space, ticket: Some(ticket), slot, call }
+    }
+
+    /// Tells recorders of it. A recorder that panics leaves no place behind, as it is this one's by now.
+    #[inline]
+    fn note(&self) {
+        self.space.tape().queued(self.call, || self.ticket.map_or(0, NonZeroU64::get));
+    }
+
+    #[inline(always)]
+    fn key(&self) -> Option<WaitKey> {
+        self.ticket.map(|ticket| WaitKey { ticket, slot: self.slot })
     }
 
     #[inline(always)]
     fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
-        let key = self.key.expect("polled after it was answered");
+        let key = self.key().expect("polled after it was answered");
+        if let Some(hold) = self.space.engine().take_post(key) {
+            self.ticket = None;
+            return Poll::Ready(Acquired::Granted(hold));
+        }
         let mut effects = Effects::default();
         let answer = self.space.engine().poll_wait(key, waker, &mut effects);
         if answer.is_ready() {
             // Before anybody's waker is called, which may panic: the key is spent.
-            self.key = None;
+            self.ticket = None;
         }
-        self.space.carry_out(effects);
+        self.space.carry_out(&mut effects);
         answer
     }
 
@@ -484,7 +570,7 @@ impl<'s> Waiting<'s> {
 
     /// The wait timeout has ended; the next poll is ready.
     fn give_up(&self) {
-        if let Some(key) = self.key {
+        if let Some(key) = self.key() {
             self.space.act(|engine, effects| engine.give_up(key, effects));
         }
     }
@@ -493,7 +579,7 @@ impl<'s> Waiting<'s> {
 impl Drop for Waiting<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.key {
+        if let Some(key) = self.key() {
             self.cancel(key);
         }
     }
@@ -501,6 +587,6 @@ impl Drop for Waiting<'_> {
 
 impl fmt::Debug for Waiting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiting").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Waiting").field("key", &self.key()).finish_non_exhaustive()
     }
 }

@@ -60,13 +60,13 @@ impl Shared {
     pub(crate) fn act<R>(&self, action: impl FnOnce(&Engine, &mut Effects) -> R) -> R {
         let mut effects = Effects::default();
         let result = action(&self.engine, &mut effects);
-        self.carry_out(effects);
+        self.carry_out(&mut effects);
         result
     }
 
     /// Does what an action has left to do. No lock may be held.
     #[inline(always)]
-    pub(crate) fn carry_out(&self, effects: Effects) {
+    pub(crate) fn carry_out(&self, effects: &mut Effects) {
         if effects.must_start_reaper() {
             Reaper::start(self);
         }

@@ -17,7 +17,7 @@ use shuttle::sync as imp;
 use std::sync as imp;
 
 pub(crate) use imp::MutexGuard;
-pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub(crate) use std::sync::{Arc, Weak};
 
 pub(crate) use crossbeam_utils::CachePadded;

@@ -370,7 +370,7 @@ impl Table {
     ) {
         // Such a request comes first if at all: it is one that found no entry.
         let slot = self.entries[entry].head;
-        let head = self.waiters.get(slot as usize).map(|waiter| &waiter.state);
+        let head = self.waiters.get(slot).map(|waiter| &waiter.state);
         if matches!(head, Some(WaiterState::Queued { impatient: true, .. })) {
             self.unlink(common, effects, slot);
             self.end_wait(common, slot);

@@ -8,6 +8,7 @@ use lockspace_spec::Phase;
 
 use super::Ask;
 use super::away::{Inbox, Notice};
+use super::board::Boards;
 use super::drain::{Drain, Ended};
 use super::effects::Effects;
 use super::notes::Detail;
@@ -69,6 +70,7 @@ impl Stage {
 pub(crate) struct Common {
     pub(crate) shards: usize,
     pub(crate) hasher: Hasher,
+    pub(super) boards: Boards,
     pub(crate) clock: Clock,
     /// None where deadlocks are not looked for.
     pub(super) wait_for: Option<Box<Mutex<WaitFor>>>,
@@ -101,6 +103,7 @@ impl Common {
         Self {
             shards: setup.shards,
             hasher: Hasher::default(),
+            boards: Boards::new(setup.shards),
             clock: Clock::start(),
             wait_for: setup.detect_deadlocks.then(Box::default),
             drain: Mutex::new(Drain::new(setup.inbox.is_some())),

@@ -63,8 +63,8 @@ impl Effects {
 
     /// Does what there is to do with wakers.
     #[inline(always)]
-    pub(crate) fn carry_out(self) {
-        match self.wakers {
+    pub(crate) fn carry_out(&mut self) {
+        match &mut self.wakers {
             Wakers::None => {}
             some => some.carry_out(),
         }
@@ -97,8 +97,8 @@ impl Effects {
 
 impl Wakers {
     #[inline(never)]
-    fn carry_out(self) {
-        match self {
+    fn carry_out(&mut self) {
+        match take(self) {
             Self::None => {}
             Self::One(one) => one.carry_out(),
             Self::More(more) => carry_out_all(more),

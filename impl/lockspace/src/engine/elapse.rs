@@ -97,13 +97,13 @@ impl Table {
     /// one, so nothing that has been answered is answered again (upholds S8).
     pub(super) fn time_out(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
         let standing = self.standing(slot, common.clock.now());
-        let name = self.entries[self.waiters[slot as usize].entry].name.to_name();
+        let name = self.entries[self.waiters[slot].entry].name.to_name();
         let told = Box::new(TimedOut { name, wait_timeout: Duration::ZERO, standing });
         self.unlink(common, effects, slot);
         self.end_wait(common, slot);
         self.answer(effects, slot, WaiterState::TimedOut(told));
         self.counters.refused_timed_out += 1;
-        self.settle(common, effects, self.waiters[slot as usize].entry);
+        self.settle(common, effects, self.waiters[slot].entry);
     }
 
     /// A lease ends, and the hold with it. One that was renewed has the timer of its new end, and one that
@@ -118,7 +118,7 @@ impl Table {
     fn timers_and_owners(&mut self) -> (&mut Timers, impl FnMut(Timer, u32)) {
         let Self { timers, waiters, entries, .. } = self;
         let moved = |timer, place| match timer {
-            Timer::Wait(slot) => waiters[slot as usize].timer = place,
+            Timer::Wait(slot) => waiters[slot].timer = place,
             Timer::Lease(entry) => entries[entry].timer = place,
         };
         (timers, moved)
@@ -127,7 +127,7 @@ impl Table {
     #[inline]
     fn place_of(&mut self, timer: Timer) -> &mut u32 {
         match timer {
-            Timer::Wait(slot) => &mut self.waiters[slot as usize].timer,
+            Timer::Wait(slot) => &mut self.waiters[slot].timer,
             Timer::Lease(entry) => &mut self.entries[entry].timer,
         }
     }

@@ -237,10 +237,10 @@ impl Engine {
         let grace_end = self.common.rounds.lock().grace_end();
         let timers = usize::from(grace_end < Tick::NEVER);
         let mut census = Census { timers, ..Census::default() };
-        for shard in &self.shards {
+        for (index, shard) in self.shards.iter().enumerate() {
             let shard = shard.lock();
             census.held += shard.entries.len() - shard.all_away().len();
-            census.waiters += shard.waiters.len();
+            census.waiters += shard.waiters.len() + self.common.boards.posted(index);
             census.timers += shard.timers.len();
         }
         census
@@ -279,6 +279,7 @@ impl Engine {
         for (index, shard) in shards.iter().enumerate() {
             shard.recount(self.common.waiters_per_name, &mut audit);
             shard.check_timers(index, &rounds, &mut audit);
+            audit.unseen += self.common.boards.posted(index);
             // Each grant ends once, released or lost (S4).
             ended += shard.grants.released + shard.counters.lost();
         }
@@ -344,7 +345,7 @@ impl Table {
 
     /// The queue of an entry, from its head, following no more links than there are waiters.
     fn queue(&self, entry: &Entry) -> impl Iterator<Item = (u32, &Waiter)> {
-        let at = |slot: u32| self.waiters.get(slot as usize).map(|waiter| (slot, waiter));
+        let at = |slot: u32| self.waiters.get(slot).map(|waiter| (slot, waiter));
         std::iter::successors(at(entry.head), move |(_, waiter)| at(waiter.next))
             .take(self.waiters.len())
     }
@@ -357,7 +358,7 @@ impl Table {
         audit.lost += self.count_lost();
         audit.watching += self.watchers.len();
         audit.timers += self.timers.len();
-        for (_, waiter) in &self.waiters {
+        for (_, waiter) in self.waiters.iter() {
             match waiter.state {
                 WaiterState::Queued { .. } => audit.waiting += 1,
                 _ => audit.unseen += 1,
@@ -419,7 +420,7 @@ impl Table {
     fn needed_timers(&self) -> BTreeSet<(u32, Timer)> {
         let waits = self.waiters.iter().filter_map(|(slot, waiter)| {
             let waits = matches!(waiter.state, WaiterState::Queued { .. });
-            waits.then_some((waiter.timer, Timer::Wait(slot as u32)))
+            waits.then_some((waiter.timer, Timer::Wait(slot)))
         });
         let leases = self.entries.iter().map(|(entry, held)| (held.timer, Timer::Lease(entry)));
         waits.chain(leases).filter(|(place, _)| *place != NONE).collect()
@@ -443,9 +444,9 @@ impl Table {
                 audit.faults.push(Fault::QueueBroken(entry.name.to_name()));
             }
         }
-        for (slot, waiter) in &self.waiters {
+        for (slot, waiter) in self.waiters.iter() {
             let queued = matches!(waiter.state, WaiterState::Queued { .. });
-            if queued != linked.contains(&(slot as u32)) {
+            if queued != linked.contains(&slot) {
                 audit.faults.push(Fault::WaiterStray(format!("slot {slot}: {:?}", waiter.state)));
             }
         }
@@ -460,8 +461,7 @@ impl Table {
                 .filter(|token| !held.contains(token))
                 .map(|token| Fault::DetailStray(FencingToken(token))),
         );
-        let orphans =
-            self.wait_details.keys().filter(|slot| !self.waiters.contains(**slot as usize));
+        let orphans = self.wait_details.keys().filter(|slot| self.waiters.get(**slot).is_none());
         audit.faults.extend(
             orphans.map(|slot| Fault::WaiterStray(format!("a detail of the empty slot {slot}"))),
         );

@@ -4,12 +4,14 @@
 //! one shard, does the whole action, unlocks, and returns what is left to do ([`Effects`]). Because an
 //! action is one critical section, the engine's steps are the specification's steps. Two actions of the
 //! protocol concern all names, the beginning of a shutdown and the end of its grace: they take effect when
-//! the [`Stage`] changes, because every shard heeds it before it does anything else.
+//! the [`Stage`] changes, because every shard heeds it before it does anything else. To see a grant that was
+//! [posted](board) is no step: the hold was made in the step before, and nothing changes but who knows of it.
 //!
 //! What this module must not do: spawn, sleep, wake under a lock, or call the specification's `step`.
 //! It is the part that loom explores (`--cfg lockspace_loom`).
 
 mod away;
+mod board;
 mod common;
 mod drain;
 mod effects;
@@ -65,11 +67,13 @@ pub(crate) struct HoldKey {
     pub(crate) entry: u32,
 }
 
-/// Which waiter: a shard and a slot in it, which belongs to the waiting future until it gives it back.
+/// Which waiter: a ticket, and where its slot is. The ticket alone decides; the slot may have been given to
+/// another one since it was granted the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct WaitKey {
-    shard: u32,
-    slot: u32,
+    /// Of two requests of one name, the smaller queued first. It says which shard it is of, as a token does.
+    pub(crate) ticket: NonZeroU64,
+    pub(crate) slot: u32,
 }
 
 /// An acquire, ready to be decided. The name has been checked.
@@ -194,6 +198,13 @@ impl Engine {
         Door { common: &self.common, table: self.shard_of(hash), hash }
     }
 
+    /// The grant that answers a queued request, if it has been [posted](board); its key is then spent. `None`
+    /// means only that it was not: [look](Self::poll_wait).
+    #[inline(always)]
+    pub(crate) fn take_post(&self, key: WaitKey) -> Option<HoldKey> {
+        self.common.boards.take(key.ticket)
+    }
+
     /// Whether a queued request has been answered. After an answer its key is spent.
     #[inline(always)]
     pub(crate) fn poll_wait(
@@ -202,18 +213,18 @@ impl Engine {
         waker: &Waker,
         effects: &mut Effects,
     ) -> Poll<Acquired> {
-        self.shard_of_wait(key).poll_wait(&self.common, effects, key.slot, waker)
+        self.shard_of_wait(key).poll_wait(&self.common, effects, key, waker)
     }
 
     /// Withdraws a queued request, answered or not. Its key is spent.
     pub(crate) fn cancel(&self, key: WaitKey, effects: &mut Effects) {
-        self.shard_of_wait(key).cancel(&self.common, effects, key.slot);
+        self.shard_of_wait(key).cancel(&self.common, effects, key);
     }
 
     /// A blocked thread's own wait timeout has ended: it leaves the queue, unless it has been answered,
     /// which then stands.
     pub(crate) fn give_up(&self, key: WaitKey, effects: &mut Effects) {
-        self.shard_of_wait(key).give_up(&self.common, effects, key.slot);
+        self.shard_of_wait(key).give_up(&self.common, effects, key);
     }
 
     #[inline(always)]
@@ -380,11 +391,6 @@ impl Engine {
         hold.filter(|_| self.common.stage() < Stage::Revoked)
     }
 
-    /// The ticket of a request that queued: of two requests of one name, the smaller queued first.
-    pub(crate) fn ticket_of(&self, key: WaitKey) -> u64 {
-        self.shard_of_wait(key).ticket_of(key.slot)
-    }
-
     /// Ready once the hold has ended.
     pub(crate) fn poll_ended(
         &self,
@@ -427,6 +433,6 @@ impl Engine {
 
     #[inline]
     fn shard_of_wait(&self, key: WaitKey) -> MutexGuard<'_, Table> {
-        self.shards[key.shard as usize].lock()
+        self.shards[self.common.shard_of_token(key.ticket.get()) as usize].lock()
     }
 }

@@ -44,7 +44,7 @@ impl Table {
     pub(super) fn forget_wait(&mut self, common: &Common, slot: u32) -> Option<Detail> {
         let detail = self.wait_details.remove(&slot)?;
         if let (Some(wait_for), Some(owner)) = (&common.wait_for, detail.owner) {
-            let spot = self.spot(common, self.waiters[slot as usize].entry);
+            let spot = self.spot(common, self.waiters[slot].entry);
             wait_for.lock().end_wait(owner, spot);
         }
         Some(detail)

@@ -47,9 +47,9 @@ impl fmt::Display for Standing {
 impl Table {
     /// How a queued request stands in line.
     pub(super) fn standing(&self, slot: u32, now: Tick) -> Standing {
-        let waiter = &self.waiters[slot as usize];
+        let waiter = &self.waiters[slot];
         let entry = &self.entries[waiter.entry];
-        let before = |waiter: &Waiter| self.waiters.get(waiter.previous as usize);
+        let before = |waiter: &Waiter| self.waiters.get(waiter.previous);
         let ahead = std::iter::successors(before(waiter), |waiter| before(waiter));
         let is_away = is_wish(entry.token);
         Standing {

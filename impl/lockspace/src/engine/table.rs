@@ -11,8 +11,9 @@
 //!    store, that includes names which are [away](super::away): held by a placeholder, and waited for.
 //! 2. `names` finds exactly the entries.
 //! 3. The queue of an entry is a doubly linked list of exactly its `Queued` waiters (upholds S3, S7).
-//! 4. A waiter's slot belongs to the future that asked, from its queueing until the future has seen the
-//!    answer or is dropped. Only the future frees it, so a [`WaitKey`] never dangles.
+//! 4. A waiter's slot is its own until its future has seen the answer or is dropped, and only then is it
+//!    free. But a grant that is [posted](super::board) frees it at once: so whose key is not that of its slot
+//!    any more has a post, and no [`WaitKey`] dangles.
 //! 5. The armed timers are exactly those of queued waiters with a bounded wait and of entries with a lease,
 //!    each of which knows the place of its own; and the reaper has been told of a time before which none is
 //!    due, `NEVER` exactly if there is none (upholds S6, L1, L2).
@@ -24,18 +25,17 @@ use std::num::NonZeroU64;
 use std::task::{Poll, Waker};
 
 use lockspace_spec::{FencingToken, Refusal};
-use slab::Slab;
 
 use super::away::{Away, is_wish};
 use super::common::{Common, Stage};
 use super::drain::Ended;
 use super::effects::Effects;
-use super::entries::{Entries, KEEP, NONE};
+use super::entries::{Entries, NONE};
 use super::notes::Detail;
 use super::stats::{Counters, Grants};
 use super::timers::{Timer, Timers};
 use super::wait_for::Spot;
-use super::waiter::{Waiter, WaiterState};
+use super::waiter::{WaiterState, Waiters};
 use super::watchers::Watchers;
 use super::{Acquired, Ask, HoldKey, Lost, Patience, Released, TurnedAway, WaitKey};
 use crate::error::Loss;
@@ -54,14 +54,15 @@ pub(super) struct Table {
     /// What this shard has heard of a shutdown. From `Draining` on the drain counts its holds.
     heard: Stage,
     pub(super) entries: Entries,
-    pub(super) waiters: Slab<Waiter>,
-    pub(super) timers: Timers,
-    pub(super) hold_details: BTreeMap<u64, Detail>,
+    // What everybody comes by who waits, and leaves; then what few do.
+    pub(super) waiters: Waiters,
     pub(super) wait_details: BTreeMap<u32, Detail>,
-    /// Lost holds whose places others needed.
-    lost: BTreeMap<u64, Lost>,
+    pub(super) hold_details: BTreeMap<u64, Detail>,
     pub(super) watchers: Watchers<u64>,
     pub(super) counters: Counters,
+    pub(super) timers: Timers,
+    /// Lost holds whose places others needed.
+    lost: BTreeMap<u64, Lost>,
 }
 
 /// One function for each action of the protocol.
@@ -73,7 +74,7 @@ impl Table {
             away: None,
             heard: Stage::Open,
             entries: Entries::new(),
-            waiters: Slab::new(),
+            waiters: Waiters::new(),
             timers: Timers::new(),
             hold_details: BTreeMap::new(),
             wait_details: BTreeMap::new(),
@@ -201,16 +202,20 @@ impl Table {
         &mut self,
         common: &Common,
         effects: &mut Effects,
-        slot: u32,
+        key: WaitKey,
         waker: &Waker,
     ) -> Poll<Acquired> {
-        let waiter = &mut self.waiters[slot as usize];
+        if !self.waiters.has(key) {
+            return Poll::Ready(Acquired::Granted(Self::take_post(common, key)));
+        }
+        let slot = key.slot;
+        let waiter = &mut self.waiters[slot];
         let queued = matches!(waiter.state, WaiterState::Queued { .. });
         if queued && !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             effects.retire(waiter.waker.replace(waker.clone()));
         }
         self.heed_shutdown(common, effects);
-        if let WaiterState::Queued { .. } = self.waiters[slot as usize].state {
+        if let WaiterState::Queued { .. } = self.waiters[slot].state {
             return Poll::Pending;
         }
         Poll::Ready(self.free_waiter(effects, slot).into_answer())
@@ -218,11 +223,15 @@ impl Table {
 
     /// The future is dropped, or a blocked thread gives up: leave the queue, or pass the unseen grant
     /// on (upholds S7). Either way the slot is free afterwards.
-    pub(super) fn cancel(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+    pub(super) fn cancel(&mut self, common: &Common, effects: &mut Effects, key: WaitKey) {
         self.heed_shutdown(common, effects);
-        match self.waiters[slot as usize].state {
+        if !self.waiters.has(key) {
+            return self.cancel_grant(common, effects, Self::take_post(common, key));
+        }
+        let slot = key.slot;
+        match self.waiters[slot].state {
             WaiterState::Queued { .. } => {
-                let entry = self.waiters[slot as usize].entry;
+                let entry = self.waiters[slot].entry;
                 self.unlink(common, effects, slot);
                 if !self.wait_details.is_empty() {
                     self.forget_wait(common, slot);
@@ -230,21 +239,25 @@ impl Table {
                 self.counters.cancelled += 1;
                 self.settle(common, effects, entry);
             }
-            WaiterState::Granted(hold) => {
-                let _ = self.release(common, effects, hold);
-                self.counters.cancelled += 1;
-            }
+            WaiterState::Granted(hold) => self.cancel_grant(common, effects, hold),
             WaiterState::Refused(_) | WaiterState::TimedOut(_) | WaiterState::Failed(_) => {}
         }
         self.free_waiter(effects, slot);
     }
 
+    /// Nobody has seen the grant, and nobody will.
+    fn cancel_grant(&mut self, common: &Common, effects: &mut Effects, hold: HoldKey) {
+        let _ = self.release(common, effects, hold);
+        self.counters.cancelled += 1;
+    }
+
     /// A blocked thread's own wait timeout ends: it has no timer here. What has been answered in the meantime
     /// stays answered (upholds S8).
-    pub(super) fn give_up(&mut self, common: &Common, effects: &mut Effects, slot: u32) {
+    pub(super) fn give_up(&mut self, common: &Common, effects: &mut Effects, key: WaitKey) {
         self.heed_shutdown(common, effects);
-        if matches!(self.waiters[slot as usize].state, WaiterState::Queued { .. }) {
-            self.time_out(common, effects, slot);
+        let waits = |slot: u32| matches!(self.waiters[slot].state, WaiterState::Queued { .. });
+        if self.waiters.has(key) && waits(key.slot) {
+            self.time_out(common, effects, key.slot);
         }
     }
 
@@ -453,7 +466,19 @@ impl Table {
         let lease = self.unlink(common, effects, head);
         let detail = self.end_wait(common, head);
         let hold = self.grant_on_terms(common, effects, entry, lease, detail);
-        self.answer(effects, head, WaiterState::Granted(hold));
+        let waiter = &mut self.waiters[head];
+        if common.boards.post(waiter.ticket, hold) {
+            effects.wake(waiter.waker.take());
+            self.waiters.remove(head);
+        } else {
+            self.answer(effects, head, WaiterState::Granted(hold));
+        }
+    }
+
+    /// The grant of a waiter whose slot is not its own any more.
+    fn take_post(common: &Common, key: WaitKey) -> HoldKey {
+        let posted = common.boards.take(key.ticket);
+        posted.expect("only a grant that is posted frees a slot (invariant 4)")
     }
 
     /// Nobody holds the name and nobody waits for it: nothing is left of it (upholds S5).
@@ -468,7 +493,7 @@ impl Table {
     /// Answers a waiter that has left the queue: once, since it leaves only once (upholds S4).
     #[inline(always)]
     pub(super) fn answer(&mut self, effects: &mut Effects, slot: u32, state: WaiterState) {
-        let waiter = &mut self.waiters[slot as usize];
+        let waiter = &mut self.waiters[slot];
         waiter.state = state;
         effects.wake(waiter.waker.take());
     }
@@ -497,18 +522,17 @@ impl Table {
         (waker, wait, impatient): (Waker, Option<u64>, bool),
     ) -> WaitKey {
         self.counters.queued += 1;
-        let vacant = self.waiters.vacant_entry();
-        let slot = vacant.key() as u32;
-        let waiter = vacant.insert(Waiter::BLANK);
+        // In steps, as tokens: it says which shard it is of.
+        let ticket = self.counters.queued * common.shards as u64 + u64::from(self.index(common));
+        let (slot, waiter) = self.waiters.add(ticket);
         waiter.waker = Some(waker);
         waiter.entry = entry;
-        waiter.ticket = self.counters.queued;
         waiter.state = WaiterState::Queued { lease, impatient };
         self.push_back(entry, slot);
         if let Some(wait) = wait {
             self.arm(common, effects, common.clock.after(wait), Timer::Wait(slot));
         }
-        self.wait_key(common, slot)
+        WaitKey { ticket: NonZeroU64::new(ticket).expect("counted from one"), slot }
     }
 
     #[inline(always)]
@@ -519,8 +543,8 @@ impl Table {
         if last == NONE {
             held.head = slot;
         } else {
-            self.waiters[last as usize].next = slot;
-            self.waiters[slot as usize].previous = last;
+            self.waiters[last].next = slot;
+            self.waiters[slot].previous = last;
         }
     }
 
@@ -533,7 +557,7 @@ impl Table {
         effects: &mut Effects,
         slot: u32,
     ) -> Option<NonZeroU64> {
-        let waiter = &self.waiters[slot as usize];
+        let waiter = &self.waiters[slot];
         let (entry, previous, next) = (waiter.entry, waiter.previous, waiter.next);
         let timed = waiter.timer != NONE;
         let WaiterState::Queued { lease, .. } = waiter.state else {
@@ -543,11 +567,11 @@ impl Table {
         held.queued -= 1;
         match previous {
             NONE => held.head = next,
-            previous => self.waiters[previous as usize].next = next,
+            previous => self.waiters[previous].next = next,
         }
         match next {
             NONE => held.tail = previous,
-            next => self.waiters[next as usize].previous = previous,
+            next => self.waiters[next].previous = previous,
         }
         if timed {
             self.disarm(common, effects, Timer::Wait(slot));
@@ -558,13 +582,8 @@ impl Table {
     /// The future is done with the slot. Answers in which state it was.
     #[inline(always)]
     fn free_waiter(&mut self, effects: &mut Effects, slot: u32) -> WaiterState {
-        let Waiter { waker, state, .. } = self.waiters.remove(slot as usize);
-        effects.retire(waker);
-        // An idle shard keeps next to nothing, however many waited in it.
-        if self.waiters.is_empty() && self.waiters.capacity() > KEEP {
-            self.waiters = Slab::new();
-        }
-        state
+        effects.retire(self.waiters[slot].waker.take());
+        self.waiters.remove(slot)
     }
 }
 
@@ -595,10 +614,6 @@ impl Table {
         }
     }
 
-    pub(super) fn ticket_of(&self, slot: u32) -> u64 {
-        self.waiters[slot as usize].ticket
-    }
-
     pub(super) fn holder_of(&self, name: &str, hash: u64) -> Option<HoldKey> {
         let entry = self.held(name, hash)?;
         let token = FencingToken(self.entries[entry].token);
@@ -614,10 +629,6 @@ impl Table {
     /// The next grant has this token: the store has said so.
     pub(super) fn count_next_from(&mut self, token: FencingToken) {
         self.next_token = token.0;
-    }
-
-    fn wait_key(&self, common: &Common, slot: u32) -> WaitKey {
-        WaitKey { shard: self.index(common), slot }
     }
 
     pub(super) fn spot(&self, common: &Common, entry: u32) -> Spot {

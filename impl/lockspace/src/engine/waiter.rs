@@ -1,12 +1,14 @@
 //! What stands in a queue: a request, in its slot.
 
+use std::mem::replace;
 use std::num::NonZeroU64;
+use std::ops::{Index, IndexMut};
 use std::task::Waker;
 
 use lockspace_spec::Refusal;
 
-use super::entries::NONE;
-use super::{Acquired, Failure, HoldKey};
+use super::entries::{KEEP, NONE};
+use super::{Acquired, Failure, HoldKey, WaitKey};
 use crate::error::TimedOut;
 
 /// A request that has been queued, until its future has seen the answer. It fills a line of the cache:
@@ -20,7 +22,7 @@ pub(super) struct Waiter {
     pub(super) next: u32,
     /// The place of the timer of its wait; none, if it has none.
     pub(super) timer: u32,
-    /// How many requests had queued in this shard when it did, itself included: its place in history.
+    /// Whose slot this is. Of two requests of one shard, the smaller queued first; zero is nobody's.
     pub(super) ticket: u64,
     pub(super) state: WaiterState,
 }
@@ -40,21 +42,121 @@ pub(super) enum WaiterState {
     Failed(Failure),
 }
 
-impl Waiter {
-    /// Of no request yet: it is written where it stays, since one that is put together elsewhere and moved
-    /// is read before it has reached the cache.
-    pub(super) const BLANK: Self = Self {
-        waker: None,
-        entry: NONE,
-        previous: NONE,
-        next: NONE,
-        timer: NONE,
-        ticket: 0,
-        state: WaiterState::Queued { lease: None, impatient: false },
-    };
+/// The waiters of a shard, each in its slot. A slot is written where it stays: one that is put together
+/// elsewhere and moved would be read before it has reached the cache.
+#[derive(Debug)]
+pub(super) struct Waiters {
+    slots: Vec<Waiter>,
+    /// The first of the vacant slots, each of which names the next one.
+    vacant: u32,
+    len: u32,
 }
 
+impl Waiters {
+    pub(super) const fn new() -> Self {
+        Self { slots: Vec::new(), vacant: NONE, len: 0 }
+    }
+
+    /// Gives a slot to a request that queues, at the end of no queue yet and without a timer.
+    #[inline(always)]
+    pub(super) fn add(&mut self, ticket: u64) -> (u32, &mut Waiter) {
+        debug_assert_ne!(ticket, 0, "nobody's ticket is zero");
+        if self.vacant == NONE {
+            self.grow();
+        }
+        let slot = self.vacant;
+        let waiter = &mut self.slots[slot as usize];
+        self.vacant = waiter.next;
+        self.len += 1;
+        waiter.ticket = ticket;
+        waiter.previous = NONE;
+        waiter.next = NONE;
+        waiter.timer = NONE;
+        (slot, waiter)
+    }
+
+    #[inline(never)]
+    fn grow(&mut self) {
+        self.vacant = self.slots.len() as u32;
+        self.slots.push(Waiter {
+            waker: None,
+            entry: NONE,
+            previous: NONE,
+            next: NONE,
+            timer: NONE,
+            ticket: 0,
+            state: WaiterState::VACANT,
+        });
+    }
+
+    /// Takes the slot back from whoever has been answered or leaves, and whose waker has been taken out.
+    /// Answers in which state it was.
+    #[inline(always)]
+    pub(super) fn remove(&mut self, slot: u32) -> WaiterState {
+        let waiter = &mut self.slots[slot as usize];
+        debug_assert!(waiter.waker.is_none(), "it would be dropped under the lock");
+        let state = replace(&mut waiter.state, WaiterState::VACANT);
+        waiter.ticket = 0;
+        waiter.next = replace(&mut self.vacant, slot);
+        self.len -= 1;
+        // An idle shard keeps next to nothing, however many waited in it.
+        if self.len == 0 && self.slots.capacity() > KEEP {
+            *self = Self::new();
+        }
+        state
+    }
+
+    /// Whether the slot is still that of whoever was given this key.
+    #[inline(always)]
+    pub(super) fn has(&self, key: WaitKey) -> bool {
+        self.slots.get(key.slot as usize).is_some_and(|waiter| waiter.ticket == key.ticket.get())
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&Waiter> {
+        self.slots.get(slot as usize).filter(|waiter| waiter.ticket != 0)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    #[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// Every waiter, with its slot.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Waiter)> {
+        (0..).zip(&self.slots).filter(|(_, waiter)| waiter.ticket != 0)
+    }
+}
+
+impl Index<u32> for Waiters {
+    type Output = Waiter;
+
+    #[inline(always)]
+    fn index(&self, slot: u32) -> &Waiter {
+        let waiter = &self.slots[slot as usize];
+        debug_assert_ne!(waiter.ticket, 0, "{NO_WAITER}");
+        waiter
+    }
+}
+
+impl IndexMut<u32> for Waiters {
+    #[inline(always)]
+    fn index_mut(&mut self, slot: u32) -> &mut Waiter {
+        let waiter = &mut self.slots[slot as usize];
+        debug_assert_ne!(waiter.ticket, 0, "{NO_WAITER}");
+        waiter
+    }
+}
+
+const NO_WAITER: &str = "a slot is asked for only while it is somebody's";
+
 impl WaiterState {
+    /// Of nobody.
+    const VACANT: Self = Self::Queued { lease: None, impatient: false };
+
     /// What the future is told, once it is not queued any more.
     #[inline(always)]
     pub(super) fn into_answer(self) -> Acquired {
@@ -73,6 +175,5 @@ mod tests {
     #[test]
     fn a_waiter_fills_a_line_of_the_cache() {
         assert_eq!(size_of::<super::Waiter>(), 64);
-        assert_eq!(size_of::<Option<super::Waiter>>(), 64, "a free slot costs no more");
     }
 }

@@ -76,6 +76,21 @@ fn a_newcomer_does_not_overtake() {
     });
 }
 
+/// Two threads, complete. A newcomer queues where the first one stood, who has been granted the name and
+/// looks at any moment. Outcome: whether the newcomer had to wait.
+#[test]
+fn a_grant_is_seen_by_whom_it_is_for_whoever_has_its_place() {
+    Race::complete(40).explore(&[1, 2], |world| {
+        let hold = world.take(A, FREELY);
+        let first = world.queue(A, FREELY);
+        let looks = world.spawn(|world| world.finish(first.wait()));
+        world.finish(Ok(hold)).expect("it was granted");
+        assert_eq!(world.visit(A).0, 3, "the first one came first");
+        join(looks).expect("it was granted");
+        world.engine.stats().queued
+    });
+}
+
 /// Two threads, complete. The task has moved, and looks with a new waker just as it is granted.
 /// Outcome: whether its old waker was the one to be woken.
 #[test]

@@ -11,6 +11,7 @@ use lockspace_spec::Phase;
 use crate::Loss;
 
 use crate::clock::{Tick, clamp};
+use crate::engine::board::PLACES;
 use crate::engine::common::{Common, Stage};
 use crate::engine::entries::KEEP;
 use crate::engine::{
@@ -106,11 +107,74 @@ fn end_of_the_grace_is_brought_forward_and_never_moved_back() {
 }
 
 #[test]
-fn tickets_count_those_who_queued() {
+fn tickets_are_in_the_order_of_queueing_and_say_which_shard_they_are_of() {
     let engine = engine();
     let _hold = take(&engine);
     let keys = [0; 3].map(|_| queue(&engine, Waker::noop()));
-    assert_eq!(keys.map(|key| engine.ticket_of(key)), [1, 2, 3]);
+    assert!(keys.is_sorted_by(|one, next| one.ticket < next.ticket));
+}
+
+/// So many are granted the name, one after the other, and lose it before they have looked; but the last one,
+/// who still holds it. Twice as many as can be posted: the others are told in their slots.
+fn granted_and_unseen(engine: &Engine) -> [WaitKey; 2 * PLACES] {
+    let hold = take(engine);
+    let keys = [(); 2 * PLACES].map(|()| queue(engine, Waker::noop()));
+    let _ = engine.release(hold, &mut Effects::default());
+    for _ in 1..keys.len() {
+        engine.force_release("a", &mut Effects::default()).expect("it is held");
+    }
+    let audit = engine.audit();
+    assert_eq!((audit.held, audit.unseen, audit.lost), (1, keys.len(), keys.len() - 1));
+    assert_eq!(engine.common.boards.posted(0), PLACES);
+    keys
+}
+
+#[test]
+fn whoever_is_granted_the_name_sees_its_own_grant_however_many_have_not_looked() {
+    type Look = fn(&Engine, WaitKey) -> Option<Acquired>;
+    let beside_the_lock: Look = |engine, key| engine.take_post(key).map(Acquired::Granted);
+    let under_the_lock: Look =
+        |engine, key| match engine.poll_wait(key, Waker::noop(), &mut Effects::default()) {
+            Poll::Ready(answer) => Some(answer),
+            Poll::Pending => None,
+        };
+    for first_look in [beside_the_lock, under_the_lock] {
+        let engine = engine();
+        let keys = granted_and_unseen(&engine);
+        // These have the slots of those whose grants are posted.
+        let newcomers = [(); PLACES].map(|()| queue(&engine, Waker::noop()));
+        assert!(newcomers.iter().all(|new| keys.iter().any(|key| key.slot == new.slot)));
+        let tokens = keys.map(|key| {
+            match first_look(&engine, key).or_else(|| under_the_lock(&engine, key)) {
+                Some(Acquired::Granted(hold)) => hold.token.0,
+                other => panic!("it was granted: {other:?}"),
+            }
+        });
+        assert_eq!(tokens, [2, 3, 4, 5]);
+        assert!(newcomers.iter().all(|key| under_the_lock(&engine, *key).is_none()));
+        assert_eq!(engine.audit().unseen, 0);
+        assert!(engine.audit().is_clean());
+    }
+}
+
+#[test]
+fn grants_that_nobody_wants_leave_nothing_behind_however_many_there_are() {
+    let engine = engine();
+    for key in granted_and_unseen(&engine) {
+        engine.cancel(key, &mut Effects::default());
+    }
+    assert!(engine.audit().is_quiescent(), "{}", engine.audit());
+    assert_eq!(engine.stats().cancelled, 2 * PLACES as u64);
+}
+
+#[test]
+fn thread_that_gives_up_when_it_has_been_granted_keeps_its_grant() {
+    let engine = engine();
+    for key in granted_and_unseen(&engine) {
+        engine.give_up(key, &mut Effects::default());
+        let answer = engine.poll_wait(key, Waker::noop(), &mut Effects::default());
+        assert!(matches!(answer, Poll::Ready(Acquired::Granted(_))), "{answer:?}");
+    }
 }
 
 #[test]

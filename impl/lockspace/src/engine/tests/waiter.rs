@@ -30,9 +30,13 @@ impl Waiter {
         Arc::clone(&self.bells[0])
     }
 
-    /// Looks for an answer, with the newest bell. It must not look again once it has one.
+    /// Looks for an answer, with the newest bell, as a future does. It must not look again once it has one.
     pub(super) fn poll(&self) -> Poll<Result<Hold, Refusal>> {
         let world = &self.world;
+        if let Some(posted) = world.engine.take_post(self.key) {
+            self.done(true);
+            return Poll::Ready(Ok(world.hold(self.name, posted)));
+        }
         let waker = Waker::from(Arc::clone(self.bells.last().expect("never empty")));
         let answer = match world.act(|effects| world.engine.poll_wait(self.key, &waker, effects)) {
             Poll::Pending => return Poll::Pending,
