@@ -29,7 +29,8 @@ struct Place {
     ///
     /// Both sides write it with Release and read it with Acquire. So whoever finds its own ticket sees the
     /// hold that was posted, and all that the holder before it did; and whoever finds a zero posts after
-    /// the post before was read.
+    /// the post before was read. (Without the latter a processor may let the reader see the next post. Loom
+    /// reads nothing before it is written, so it cannot show that; the former it does.)
     ticket: AtomicU64,
     token: AtomicU64,
     entry: AtomicU32,

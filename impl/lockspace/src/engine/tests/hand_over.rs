@@ -5,6 +5,7 @@ use lockspace_spec::Refusal;
 use super::harness::{Race, join};
 use super::world::FREELY;
 use super::world::Name::A;
+use crate::Loss;
 
 /// Two threads, complete. Outcome: who came first, and whether the other had to wait.
 #[test]
@@ -88,6 +89,31 @@ fn a_grant_is_seen_by_whom_it_is_for_whoever_has_its_place() {
         assert_eq!(world.visit(A).0, 3, "the first one came first");
         join(looks).expect("it was granted");
         world.engine.stats().queued
+    });
+}
+
+/// Two threads, complete. Three are granted the name, one after the other, and more grants are unseen than
+/// can be posted unless the first one looks in time. Outcome: the token that each sees.
+#[test]
+fn each_sees_its_own_grant_however_many_are_unseen() {
+    Race::complete(10).explore(&[[2, 3, 4]], |world| {
+        let hold = world.take(A, FREELY);
+        let [first, second, third] = [(); 3].map(|()| world.queue(A, FREELY));
+        let looks = world.spawn(|_| first.wait().expect("nobody refuses"));
+        world.finish(Ok(hold)).expect("it was granted");
+        for _ in 0..2 {
+            world.force_release(A).expect("it is held");
+        }
+        let lost = [second.answer().expect("nobody refuses"), join(looks)];
+        let [second, first] = lost.map(|hold| {
+            let token = hold.token();
+            assert_eq!(world.release(hold), Err(Loss::Forced));
+            token
+        });
+        let hold = third.answer().expect("nobody refuses");
+        let third = hold.token();
+        world.finish(Ok(hold)).expect("it was granted");
+        [first, second, third]
     });
 }
 
