@@ -466,9 +466,8 @@ impl Table {
         let lease = self.unlink(common, effects, head);
         let detail = self.end_wait(common, head);
         let hold = self.grant_on_terms(common, effects, entry, lease, detail);
-        let waiter = &mut self.waiters[head];
-        if common.boards.post(waiter.ticket, hold) {
-            effects.wake(waiter.waker.take());
+        if common.boards.post(self.waiters[head].ticket, hold) {
+            self.wake(effects, head);
             self.waiters.remove(head);
         } else {
             self.answer(effects, head, WaiterState::Granted(hold));
@@ -493,9 +492,13 @@ impl Table {
     /// Answers a waiter that has left the queue: once, since it leaves only once (upholds S4).
     #[inline(always)]
     pub(super) fn answer(&mut self, effects: &mut Effects, slot: u32, state: WaiterState) {
-        let waiter = &mut self.waiters[slot];
-        waiter.state = state;
-        effects.wake(waiter.waker.take());
+        self.waiters[slot].state = state;
+        self.wake(effects, slot);
+    }
+
+    #[inline(always)]
+    fn wake(&mut self, effects: &mut Effects, slot: u32) {
+        effects.wake(self.waiters[slot].waker.take());
     }
 
     fn refuse_waiters(&mut self, common: &Common, effects: &mut Effects, entry: u32) -> usize {
