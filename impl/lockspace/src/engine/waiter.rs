@@ -94,6 +94,7 @@ impl Waiters {
     #[inline(always)]
     pub(super) fn remove(&mut self, slot: u32) -> WaiterState {
         let waiter = &mut self.slots[slot as usize];
+        debug_assert_ne!(waiter.ticket, 0, "{NO_WAITER}");
         debug_assert!(waiter.waker.is_none(), "it would be dropped under the lock");
         let state = replace(&mut waiter.state, WaiterState::VACANT);
         waiter.ticket = 0;
