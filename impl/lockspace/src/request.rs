@@ -210,11 +210,10 @@ impl<'s, 'n> Acquire<'s, 'n> {
                 Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
                 at_once @ Patience::No { .. } => at_once,
             };
-            let door = door.map(|door| self.take_place(door, patience));
-            let asked = match door {
+            let asked = match door.map(|door| self.take_place(door, patience)) {
                 Some(Ok(key)) => Acquired::Queued(key),
-                door => {
-                    let door = door.and_then(Result::err);
+                not_placed => {
+                    let door = not_placed.and_then(Result::err);
                     self.ask(door, patience, || Some(Owner::caller()), call)?
                 }
             };
@@ -257,9 +256,8 @@ impl<'s, 'n> Acquire<'s, 'n> {
         }
     }
 
-    /// Takes the name if it is free and there is nothing else to it: no lease, nothing to be noted.
-    /// Nearly every request is such. `Err` means only that this one was not: [ask](Self::ask), through the
-    /// door that it stands in, if it has got so far.
+    /// Comes to the door of the name, if the request wants no more than the name: no lease, nothing to be
+    /// noted. Nearly every request is such. Without a door this one was not: [ask](Self::ask).
     #[inline(always)]
     fn begin(&self, wait_timeout: Limit) -> (Taped, Option<Door<'s>>) {
         if self.check().is_err() {
@@ -276,6 +274,8 @@ impl<'s, 'n> Acquire<'s, 'n> {
         (call, Some(self.space.engine().door(self.name)))
     }
 
+    /// Takes the name if it is free and there is no more to it. `Err` means only that it was not so:
+    /// [ask](Self::ask), through the door that it stands in, if it has got so far.
     #[inline(always)]
     fn take_free(&self, wait_timeout: Limit) -> Result<Guard<'s>, (Taped, Option<Door<'s>>)> {
         let (call, door) = self.begin(wait_timeout);
@@ -463,8 +463,7 @@ impl<'s> Future for AcquireFuture<'s, '_> {
     }
 }
 
-/// What a poll comes to. That a free name is taken is above, so that it may be inlined where it is awaited;
-/// what else there is to it is called.
+/// What a poll comes to, where it does not simply take a free name.
 impl<'s> AcquireFuture<'s, '_> {
     /// It waits, and looks whether it has been answered.
     #[inline(always)]
@@ -548,6 +547,7 @@ impl<'s> Waiting<'s> {
     #[inline(always)]
     fn poll(&mut self, waker: &Waker) -> Poll<Acquired> {
         let key = self.key().expect("polled after it was answered");
+        // Without the shard's lock, and without effects.
         if let Some(hold) = self.space.engine().take_post(key) {
             self.ticket = None;
             return Poll::Ready(Acquired::Granted(hold));

@@ -61,7 +61,8 @@ impl Effects {
         self.start_reaper
     }
 
-    /// Does what there is to do with wakers.
+    /// Does what there is to do with wakers, where they lie: moved, they would be read in other pieces than
+    /// they have just been written in, for which a processor waits.
     #[inline(always)]
     pub(crate) fn carry_out(&mut self) {
         match &mut self.wakers {

@@ -171,8 +171,46 @@ impl WaiterState {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::num::NonZeroU64;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::{WaitKey, Waiters};
+
+    fn key(ticket: u64, slot: u32) -> WaitKey {
+        WaitKey { ticket: NonZeroU64::new(ticket).expect("counted from one"), slot }
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_is_whose_it_was_given_to_until_it_is_taken_back(moves in vec(0..12_u32, 0..200)) {
+            let (mut waiters, mut given, mut most) = (Waiters::new(), BTreeMap::new(), 0);
+            for (slot, ticket) in moves.into_iter().zip(1..) {
+                let gone = given.remove(&slot).inspect(|_| drop(waiters.remove(slot)));
+                if gone.is_none() {
+                    let (slot, waiter) = waiters.add(ticket);
+                    prop_assert_eq!([waiter.previous, waiter.next, waiter.timer], [u32::MAX; 3]);
+                    prop_assert!(given.insert(slot, ticket).is_none(), "it was vacant");
+                }
+                most = most.max(given.len());
+                prop_assert!(waiters.slots.len() <= most, "vacant slots are used first");
+                prop_assert_eq!(waiters.len(), given.len());
+                let there = waiters.iter().map(|(slot, waiter)| (slot, waiter.ticket));
+                prop_assert_eq!(there.collect::<BTreeMap<_, _>>(), given.clone());
+                for slot in 0..12 {
+                    let ticket = waiters.get(slot).map(|waiter| waiter.ticket);
+                    prop_assert_eq!(ticket, given.get(&slot).copied());
+                    prop_assert!(ticket.is_none_or(|ticket| waiters.has(key(ticket, slot))));
+                    prop_assert!(gone.is_none_or(|gone| !waiters.has(key(gone, slot))));
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_waiter_fills_a_line_of_the_cache() {
         assert_eq!(size_of::<super::Waiter>(), 64);
