@@ -38,7 +38,8 @@ use crate::sync::Arc;
 /// A panic while a guard is held releases it, as any drop does. There is no poisoning: whether what the
 /// lock protects is still in order is for its owner to know.
 #[must_use = "the name is released as soon as the guard is dropped"]
-#[repr(C)] // In this order a `Result` of it is written in the pieces in which it is read: 31 ns a pair, not 37.
+// In this order a `Result` of it is read as it was written: a pair takes 31 ns, and not 37.
+#[repr(C)]
 pub struct Guard<'a> {
     // The two parts of its `HoldKey`, so that the number of the request fits in beside the smaller one.
     token: FencingToken,

@@ -1,10 +1,10 @@
 //! The engine's algorithm, step by step, and that it refines the protocol.
 //!
-//! The engine does each action under one shard's lock, and leaves for after the unlock what must not
-//! happen under it: waking, starting the reaper. A shutdown goes from shard to shard. The reaper is told
-//! where something may be due before it locks that shard, and acts there upon whatever is due by then.
-//! Between any two of these steps any other client, the reaper or the operator may come in between. This
-//! model explores all the ways in which they do, for what is in it.
+//! The engine does each action under one shard's lock, but for seeing a grant that was posted beside it.
+//! It leaves for after the unlock what must not happen under it: waking, starting the reaper. A shutdown
+//! goes from shard to shard. The reaper is told where something may be due before it locks that shard, and
+//! acts there upon whatever is due by then. Between any two of these steps any other client, the reaper or
+//! the operator may come in between. This model explores all the ways in which they do, for what is in it.
 //!
 //! **What is not in it.** There is one operator, who shuts down only when he has come home from his last
 //! tour: two shutdowns never go through the shards at the same time, and none brings the end of a grace
@@ -39,16 +39,17 @@ mod state;
 use lockspace_spec::{Grace, Lease, SAFETY, Wait};
 
 use crate::machine::{Ids, Machine, Next};
-use state::{Caller, GraceTimer, Mark, Stage, Told, Tour};
+use state::{Answer, Caller, GraceTimer, Mark, Stage, Told, Tour};
 
 pub use state::{Actor, State, Stop};
 
 /// What each part of this model stands for: a file of the engine and a function in it.
-pub const STANDS_FOR: [(&str, &str, &str); 30] = [
+pub const STANDS_FOR: [(&str, &str, &str); 31] = [
     ("State::acquire", "engine/table.rs", "acquire"),
     ("State::acquire, the name free", "engine/table.rs", "take_free"),
     ("State::acquire, the name held", "engine/table.rs", "join_queue"),
     ("State::poll_wait", "engine/table.rs", "poll_wait"),
+    ("State::take_post", "engine/mod.rs", "take_post"),
     ("State::cancel", "engine/table.rs", "cancel"),
     ("State::release", "engine/table.rs", "release"),
     ("Act::Renew", "engine/table.rs", "renew"),
@@ -160,8 +161,10 @@ pub enum Act {
         /// How long it would hold.
         lease: Lease,
     },
-    /// A client's future is polled.
+    /// A client's future is polled, and looks into its shard.
     Poll(usize),
+    /// A client's future is polled, and finds its grant posted beside the lock.
+    TakePost(usize),
     /// A client's future is dropped.
     Cancel(usize),
     /// A client's guard is released.
@@ -258,7 +261,13 @@ impl Engine {
                     }
                 }
             }
-            Caller::Waiting { .. } => acts.extend([Act::Poll(client), Act::Cancel(client)]),
+            Caller::Waiting { answer, .. } => {
+                acts.extend([Act::Poll(client), Act::Cancel(client)]);
+                // Whether it was posted or told in the slot makes no difference to anybody else.
+                if answer == Some(Answer::Granted) {
+                    acts.push(Act::TakePost(client));
+                }
+            }
             Caller::Guard { .. } => acts.extend([Act::Release(client), Act::Renew(client)]),
         }
     }
@@ -316,6 +325,7 @@ impl State {
             Act::Renew(_) => true,
             Act::Tour(_) => self.operator_tour == Tour::Limit,
             Act::Poll(_)
+            | Act::TakePost(_)
             | Act::CarryOut(_)
             | Act::Stop(_)
             | Act::ComeAway
@@ -337,6 +347,7 @@ impl State {
         match act {
             Act::Acquire { client, name, wait, lease } => self.acquire(client, name, wait, lease),
             Act::Poll(client) => self.poll_wait(client),
+            Act::TakePost(client) => self.take_post(client),
             Act::Cancel(client) => self.cancel(client),
             Act::Release(client) => {
                 if let Caller::Guard { name } = self.callers[client] {

@@ -127,6 +127,7 @@ impl State {
                 },
             })),
             Act::Poll(_)
+            | Act::TakePost(_)
             | Act::CarryOut(_)
             | Act::Stop(_)
             | Act::ComeAway

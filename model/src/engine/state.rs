@@ -273,6 +273,13 @@ impl State {
         }
     }
 
+    /// Nothing of the shard is touched, so nothing is heard of a shutdown.
+    pub(super) fn take_post(&mut self, by: Client) {
+        if let Caller::Waiting { name, answer: Some(Answer::Granted), .. } = self.callers[by] {
+            self.callers[by] = Caller::Guard { name };
+        }
+    }
+
     pub(super) fn cancel(&mut self, by: Client) {
         let Caller::Waiting { name, .. } = self.callers[by] else { return };
         self.heed_shutdown(self.shard_of(name), Actor::Client(by));
