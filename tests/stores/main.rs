@@ -15,6 +15,7 @@ mod outage;
 mod sections;
 mod trips;
 mod versions;
+mod wakers;
 
 use std::future::IntoFuture;
 use std::time::Duration;

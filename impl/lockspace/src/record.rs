@@ -144,7 +144,7 @@ impl Tape {
         }
     }
 
-    /// An acquire stands in the queue, with the ticket that is looked up.
+    /// An acquire stands in the queue, with this ticket.
     #[inline]
     pub(crate) fn queued(&self, call: Taped, ticket: impl FnOnce() -> u64) {
         if let Some(running) = &self.0 {

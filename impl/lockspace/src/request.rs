@@ -171,10 +171,17 @@ impl<'s, 'n> Acquire<'s, 'n> {
             self.wait_timeout = Limit::ZERO;
             return self.blocking();
         }
-        let (call, door) = match self.take_free(Limit::ZERO) {
-            Ok(guard) => return Ok(guard),
-            Err(not_taken) => not_taken,
-        };
+        let (call, door) = self.begin(Limit::ZERO);
+        let Some(mut door) = door else { return self.ask_now(None, call) };
+        if let Some(hold) = door.take_free(self.name) {
+            drop(door);
+            return Ok(self.granted(hold, call));
+        }
+        self.ask_now(Some(door), call)
+    }
+
+    #[inline(never)]
+    fn ask_now(&self, door: Option<Door<'s>>, call: Taped) -> Result<Guard<'s>, AcquireError> {
         let patience = Patience::No { waker: Waker::noop() };
         self.answer(self.ask(door, patience, || Some(Owner::caller()), call)?, call)
     }
@@ -210,7 +217,7 @@ impl<'s, 'n> Acquire<'s, 'n> {
                 Patience::Queue { waker, .. } => Patience::Queue { waker, wait: None },
                 at_once @ Patience::No { .. } => at_once,
             };
-            let asked = match door.map(|door| self.take_place(door, patience)) {
+            let asked = match door.map(|door| self.take_place(door, patience, call)) {
                 Some(Ok(key)) => Acquired::Queued(key),
                 not_placed => {
                     let door = not_placed.and_then(Result::err);
@@ -294,13 +301,14 @@ impl<'s, 'n> Acquire<'s, 'n> {
         &self,
         mut door: Door<'e>,
         patience: Patience<'_>,
+        call: Taped,
     ) -> Result<WaitKey, Door<'e>> {
         let mut effects = Effects::default();
         let Some(key) = door.take_place(self.name, patience, &mut effects) else {
             return Err(door);
         };
         drop(door);
-        self.space.carry_out(&mut effects);
+        carry_out(self.space, &mut effects, || Some(Acquired::Queued(key)), call);
         Ok(key)
     }
 
@@ -317,17 +325,17 @@ impl<'s, 'n> Acquire<'s, 'n> {
         if door.is_none() {
             self.check()?;
         }
-        let asked = self.space.act(|engine, effects| {
-            let door = door.unwrap_or_else(|| engine.door(self.name));
-            let lease = self.lease.nanoseconds().and_then(NonZeroU64::new);
-            let owner = match self.owner {
-                _ if !self.space.knows_owners() => None,
-                Some(id) => Some(Owner::named(id)),
-                None => caller(),
-            };
-            let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
-            door.acquire(&ask, effects)
-        });
+        let door = door.unwrap_or_else(|| self.space.engine().door(self.name));
+        let lease = self.lease.nanoseconds().and_then(NonZeroU64::new);
+        let owner = match self.owner {
+            _ if !self.space.knows_owners() => None,
+            Some(id) => Some(Owner::named(id)),
+            None => caller(),
+        };
+        let ask = Ask { name: self.name, patience, lease, label: self.label, owner };
+        let mut effects = Effects::default();
+        let asked = door.acquire(&ask, &mut effects);
+        carry_out(self.space, &mut effects, || asked.as_ref().ok().cloned(), call);
         asked.map_err(|why| {
             self.space.tape().returned(call, record::ruled_out);
             self.turned_away(why)
@@ -484,7 +492,7 @@ impl<'s> AcquireFuture<'s, '_> {
         waker: &Waker,
         budget: Budget,
     ) -> Poll<Result<Guard<'s>, AcquireError>> {
-        match self.request.take_place(door, self.request.patience(waker)) {
+        match self.request.take_place(door, self.request.patience(waker), call) {
             Ok(key) => self.wait(key, call),
             Err(door) => self.ask(Some(door), call, waker, budget),
         }
@@ -516,6 +524,37 @@ impl<'s> AcquireFuture<'s, '_> {
     }
 }
 
+/// Does what an action has left to do. Meanwhile what it `answered` is somebody's: a waker that panics leaves
+/// neither a hold nor a place in a queue behind.
+#[inline(always)]
+fn carry_out(
+    space: &Shared,
+    effects: &mut Effects,
+    answered: impl FnOnce() -> Option<Acquired>,
+    call: Taped,
+) {
+    if !effects.is_empty() {
+        carry_out_with(space, effects, answered(), call);
+    }
+}
+
+#[inline(never)]
+fn carry_out_with(space: &Shared, effects: &mut Effects, answered: Option<Acquired>, call: Taped) {
+    match answered {
+        Some(Acquired::Granted(hold)) => {
+            let guard = Guard::new(space, hold, call);
+            space.carry_out(effects);
+            std::mem::forget(guard);
+        }
+        Some(Acquired::Queued(key)) => {
+            let waiting = Waiting::new(space, key, call);
+            space.carry_out(effects);
+            std::mem::forget(waiting);
+        }
+        _ => space.carry_out(effects),
+    }
+}
+
 /// A place in a queue. Dropped before it is answered, it is given up.
 struct Waiting<'s> {
     space: &'s Shared,
@@ -533,7 +572,7 @@ impl<'s> Waiting<'s> {
         Self { space, ticket: Some(ticket), slot, call }
     }
 
-    /// Tells recorders of it. A recorder that panics leaves no place behind, as it is this one's by now.
+    /// Tells recorders of it.
     #[inline]
     fn note(&self) {
         self.space.tape().queued(self.call, || self.ticket.map_or(0, NonZeroU64::get));
@@ -554,11 +593,15 @@ impl<'s> Waiting<'s> {
         }
         let mut effects = Effects::default();
         let answer = self.space.engine().poll_wait(key, waker, &mut effects);
-        if answer.is_ready() {
+        let answered = match &answer {
+            Poll::Pending => None,
             // Before anybody's waker is called, which may panic: the key is spent.
-            self.ticket = None;
-        }
-        self.space.carry_out(&mut effects);
+            Poll::Ready(answer) => {
+                self.ticket = None;
+                Some(answer)
+            }
+        };
+        carry_out(self.space, &mut effects, || answered.cloned(), self.call);
         answer
     }
 

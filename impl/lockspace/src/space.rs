@@ -338,7 +338,8 @@ impl LockSpace {
     /// Recounts every entry, waiter, timer and queue, and names what is out of place. Over a store it
     /// counts what there is in this process.
     ///
-    /// It stops the lockspace while it counts: for tests and for the worst of nights, not for a loop.
+    /// It holds all locks of the lockspace while it counts: for tests and for the worst of nights, not for a
+    /// loop.
     ///
     /// ```
     /// let space = lockspace::LockSpace::new();

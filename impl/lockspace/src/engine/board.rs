@@ -2,7 +2,7 @@
 //!
 //! There is one beside each shard's lock. It has few places; a grant that finds none free is told in the
 //! waiter's slot. Only whoever has locked the shard posts, and only the waiter whose ticket it is takes the
-//! post down. So each place has one writer at a time, and nothing here needs a locked instruction.
+//! post down. So each place has one writer at a time, and nothing here needs to read and write in one step.
 //!
 //! What this file must not do: lock, or know what a queue is.
 

@@ -1,6 +1,7 @@
-//! What all shards of a lockspace share. Read by everybody, written by nobody on the way of an ordinary
-//! acquire and release: what is counted here is counted only where a user asked for a limit, and what is
-//! locked here is locked only for a shutdown, and by timers that the reaper must be told of.
+//! What all shards of a lockspace share, and the [boards](super::board), of which each has its own. Read by
+//! everybody, written by nobody on the way of an ordinary acquire and release of a free name: what is
+//! counted here is counted only where a user asked for a limit, and what is locked here is locked only for
+//! a shutdown, and by timers that the reaper must be told of.
 
 use std::hash::{BuildHasher, Hasher as _};
 

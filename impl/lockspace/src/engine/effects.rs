@@ -61,8 +61,14 @@ impl Effects {
         self.start_reaper
     }
 
-    /// Does what there is to do with wakers, where they lie: moved, they would be read in other pieces than
-    /// they have just been written in, for which a processor waits.
+    /// Whether nothing is left to do.
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.start_reaper && matches!(self.wakers, Wakers::None)
+    }
+
+    /// Does what there is to do with wakers. Not moved here, since a processor waits for what is read in
+    /// other pieces than it has just been written in.
     #[inline(always)]
     pub(crate) fn carry_out(&mut self) {
         match &mut self.wakers {

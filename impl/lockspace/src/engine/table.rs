@@ -1,7 +1,8 @@
 //! One shard: the entries, holds and waiters of the names that fall into it.
 //!
-//! Everything here runs under the shard's lock and is plain single-threaded code: no clock but the one
-//! it is handed, no waking, no code of a user (see [`Effects`]). Each action of the protocol is a
+//! Everything here runs under the shard's lock and is plain single-threaded code, but that grants are
+//! [posted](super::board): no clock but the one it is handed, no waking, no code of a user (see
+//! [`Effects`]). Each action of the protocol is a
 //! function of the same name; the moves that they share are those of the specification: [`Table::grant`]
 //! is the only place that makes a hold, [`Table::end_hold`] the only one that ends one, and
 //! [`Table::hand_over`] runs whenever one has ended that somebody waits for.
@@ -222,7 +223,7 @@ impl Table {
     }
 
     /// The future is dropped, or a blocked thread gives up: leave the queue, or pass the unseen grant
-    /// on (upholds S7). Either way the slot is free afterwards.
+    /// on (upholds S7). Either way neither slot nor post is its own afterwards.
     pub(super) fn cancel(&mut self, common: &Common, effects: &mut Effects, key: WaitKey) {
         self.heed_shutdown(common, effects);
         if !self.waiters.has(key) {
@@ -241,6 +242,7 @@ impl Table {
             }
             WaiterState::Granted(hold) => self.cancel_grant(common, effects, hold),
             WaiterState::Refused(_) | WaiterState::TimedOut(_) | WaiterState::Failed(_) => {}
+            WaiterState::Nobodys => unreachable!("the slot is this waiter's"),
         }
         self.free_waiter(effects, slot);
     }

@@ -11,8 +11,8 @@ use super::entries::{KEEP, NONE};
 use super::{Acquired, Failure, HoldKey, WaitKey};
 use crate::error::TimedOut;
 
-/// A request that has been queued, until its future has seen the answer. It fills a line of the cache:
-/// whoever leaves a long queue touches its own line and those of its neighbours.
+/// A request that has been queued, until its grant is posted or its future has seen the answer. It fills a
+/// line of the cache: whoever leaves a long queue touches its own line and those of its neighbours.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Waiter {
@@ -40,6 +40,8 @@ pub(super) enum WaiterState {
     TimedOut(Box<TimedOut>),
     /// Given up because of the store, and the future has not seen it.
     Failed(Failure),
+    /// The slot is vacant.
+    Nobodys,
 }
 
 /// The waiters of a shard, each in its slot. A slot is written where it stays: one that is put together
@@ -85,7 +87,7 @@ impl Waiters {
             next: NONE,
             timer: NONE,
             ticket: 0,
-            state: WaiterState::VACANT,
+            state: WaiterState::Nobodys,
         });
     }
 
@@ -94,9 +96,9 @@ impl Waiters {
     #[inline(always)]
     pub(super) fn remove(&mut self, slot: u32) -> WaiterState {
         let waiter = &mut self.slots[slot as usize];
-        debug_assert_ne!(waiter.ticket, 0, "{NO_WAITER}");
+        assert_ne!(waiter.ticket, 0, "{NO_WAITER}");
         debug_assert!(waiter.waker.is_none(), "it would be dropped under the lock");
-        let state = replace(&mut waiter.state, WaiterState::VACANT);
+        let state = replace(&mut waiter.state, WaiterState::Nobodys);
         waiter.ticket = 0;
         waiter.next = replace(&mut self.vacant, slot);
         self.len -= 1;
@@ -155,9 +157,6 @@ impl IndexMut<u32> for Waiters {
 const NO_WAITER: &str = "a slot is asked for only while it is somebody's";
 
 impl WaiterState {
-    /// Of nobody.
-    const VACANT: Self = Self::Queued { lease: None, impatient: false };
-
     /// What the future is told, once it is not queued any more.
     #[inline(always)]
     pub(super) fn into_answer(self) -> Acquired {
@@ -166,7 +165,7 @@ impl WaiterState {
             Self::Refused(why) => Acquired::Refused(why),
             Self::TimedOut(told) => Acquired::TimedOut(told),
             Self::Failed(failure) => Acquired::Failed(failure),
-            Self::Queued { .. } => unreachable!("it has not been answered"),
+            Self::Queued { .. } | Self::Nobodys => unreachable!("it has not been answered"),
         }
     }
 }

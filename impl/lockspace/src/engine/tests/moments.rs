@@ -108,10 +108,12 @@ fn end_of_the_grace_is_brought_forward_and_never_moved_back() {
 
 #[test]
 fn tickets_are_in_the_order_of_queueing_and_say_which_shard_they_are_of() {
-    let engine = engine();
+    let engine = engine_of(4);
     let _hold = take(&engine);
     let keys = [0; 3].map(|_| queue(&engine, Waker::noop()));
     assert!(keys.is_sorted_by(|one, next| one.ticket < next.ticket));
+    let shard = engine.common.shard_of_hash(engine.common.hash("a"));
+    assert!(keys.iter().all(|key| key.ticket.get() as usize % 4 == shard));
 }
 
 /// So many are granted the name, one after the other, and lose it before they have looked; but the last one,
