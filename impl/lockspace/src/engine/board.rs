@@ -79,7 +79,8 @@ impl Boards {
     }
 }
 
-#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(lockspace_loom, lockspace_shuttle)))]
 mod tests {
     use super::{Boards, FencingToken, HoldKey, NonZeroU64, PLACES};
 

@@ -170,7 +170,7 @@ impl WaiterState {
     }
 }
 
-#[cfg(all(test, not(any(lockspace_loom, lockspace_shuttle))))]
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::num::NonZeroU64;
