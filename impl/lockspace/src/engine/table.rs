@@ -242,7 +242,7 @@ impl Table {
             }
             WaiterState::Granted(hold) => self.cancel_grant(common, effects, hold),
             WaiterState::Refused(_) | WaiterState::TimedOut(_) | WaiterState::Failed(_) => {}
-            WaiterState::Nobodys => unreachable!("the slot is this waiter's"),
+            WaiterState::Vacant => unreachable!("the slot is this waiter's"),
         }
         self.free_waiter(effects, slot);
     }

@@ -40,8 +40,8 @@ pub(super) enum WaiterState {
     TimedOut(Box<TimedOut>),
     /// Given up because of the store, and the future has not seen it.
     Failed(Failure),
-    /// The slot is vacant.
-    Nobodys,
+    /// Nobody stands here.
+    Vacant,
 }
 
 /// The waiters of a shard, each in its slot. A slot is written where it stays: one that is put together
@@ -87,7 +87,7 @@ impl Waiters {
             next: NONE,
             timer: NONE,
             ticket: 0,
-            state: WaiterState::Nobodys,
+            state: WaiterState::Vacant,
         });
     }
 
@@ -98,7 +98,7 @@ impl Waiters {
         let waiter = &mut self.slots[slot as usize];
         assert_ne!(waiter.ticket, 0, "{NO_WAITER}");
         debug_assert!(waiter.waker.is_none(), "it would be dropped under the lock");
-        let state = replace(&mut waiter.state, WaiterState::Nobodys);
+        let state = replace(&mut waiter.state, WaiterState::Vacant);
         waiter.ticket = 0;
         waiter.next = replace(&mut self.vacant, slot);
         self.len -= 1;
@@ -165,7 +165,7 @@ impl WaiterState {
             Self::Refused(why) => Acquired::Refused(why),
             Self::TimedOut(told) => Acquired::TimedOut(told),
             Self::Failed(failure) => Acquired::Failed(failure),
-            Self::Queued { .. } | Self::Nobodys => unreachable!("it has not been answered"),
+            Self::Queued { .. } | Self::Vacant => unreachable!("it has not been answered"),
         }
     }
 }
