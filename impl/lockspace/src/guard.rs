@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lockspace_spec::FencingToken;
 
-use crate::engine::{Effects, HoldKey, Released};
+use crate::engine::{Exit, GivenBack, HoldKey, Released};
 use crate::error::{Loss, LostHold, RenewError};
 use crate::name::LockName;
 use crate::record::{self, Taped};
@@ -249,9 +249,23 @@ impl<'a> Guard<'a> {
     fn end(&self, space: &Shared) -> Released {
         let call = space.tape().invoke(|| record::release(self.request));
         let hold = self.hold();
-        let mut effects = Effects::default();
-        let released = space.engine().release(hold, &mut effects);
-        space.carry_out(&mut effects);
+        let mut exit = space.engine().exit_of_hold(hold);
+        match exit.give_back(hold) {
+            GivenBack::Free => drop(exit),
+            GivenBack::HandedOn(waker) => {
+                drop(exit);
+                waker.wake();
+            }
+            GivenBack::Not => return self.end_at(exit, space, call),
+        }
+        space.tape().returned(call, || record::released(&Released::Released));
+        Released::Released
+    }
+
+    /// There is more to it.
+    #[inline(never)]
+    fn end_at(&self, exit: Exit<'_>, space: &Shared, call: Taped) -> Released {
+        let released = space.act(|_, effects| exit.release(self.hold(), effects));
         space.tape().returned(call, || record::released(&released));
         released
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::{self, Limit};
 use crate::engine::{
-    Acquired, Ask, Door, Effects, Failure, HoldKey, Patience, TurnedAway, WaitKey,
+    Acquired, Ask, Door, Effects, Exit, Failure, HoldKey, Patience, TurnedAway, WaitKey,
 };
 use crate::error::{AcquireError, Deadlock, TimedOut, Unreachable, UnreadableSession};
 use crate::guard::Guard;
@@ -303,12 +303,13 @@ impl<'s, 'n> Acquire<'s, 'n> {
         patience: Patience<'_>,
         call: Taped,
     ) -> Result<WaitKey, Door<'e>> {
-        let mut effects = Effects::default();
-        let Some(key) = door.take_place(self.name, patience, &mut effects) else {
-            return Err(door);
-        };
-        drop(door);
-        carry_out(self.space, &mut effects, || Some(Acquired::Queued(key)), call);
+        let Patience::Queue { waker, wait } = patience else { return Err(door) };
+        let Some(key) = door.take_place(self.name, waker) else { return Err(door) };
+        if let Some(wait) = wait {
+            let mut effects = Effects::default();
+            door.limit(key, wait, &mut effects);
+            carry_out(self.space, &mut effects, || Some(Acquired::Queued(key)), call);
+        }
         Ok(key)
     }
 
@@ -607,8 +608,21 @@ impl<'s> Waiting<'s> {
 
     fn cancel(&self, key: WaitKey) {
         let call = self.space.tape().invoke(|| record::cancel(self.call));
-        self.space.act(|engine, effects| engine.cancel(key, effects));
+        let mut exit = self.space.engine().exit_of_wait(key);
+        match exit.leave(key) {
+            Some(waker) => {
+                drop(exit);
+                drop(waker);
+            }
+            None => self.cancel_at(exit, key),
+        }
         self.space.tape().returned(call, record::cancelled);
+    }
+
+    /// There is more to it.
+    #[inline(never)]
+    fn cancel_at(&self, exit: Exit<'_>, key: WaitKey) {
+        self.space.act(|_, effects| exit.cancel(key, effects));
     }
 
     /// The wait timeout has ended; the next poll is ready.

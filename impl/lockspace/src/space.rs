@@ -60,7 +60,12 @@ impl Shared {
     pub(crate) fn act<R>(&self, action: impl FnOnce(&Engine, &mut Effects) -> R) -> R {
         let mut effects = Effects::default();
         let result = action(&self.engine, &mut effects);
-        self.carry_out(&mut effects);
+        if effects.is_empty() {
+            // What is dropped is asked what it was.
+            std::mem::forget(effects);
+        } else {
+            self.carry_out(&mut effects);
+        }
         result
     }
 

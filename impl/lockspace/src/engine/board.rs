@@ -24,7 +24,7 @@ struct Board([Place; PLACES]);
 
 /// A place for a post.
 #[derive(Default)]
-struct Place {
+pub(super) struct Place {
     /// Whom the post is for; zero while there is none.
     ///
     /// Both sides write it with Release and read it with Acquire. So whoever finds its own ticket sees the
@@ -36,22 +36,27 @@ struct Place {
     entry: AtomicU32,
 }
 
+impl Place {
+    /// Tells a waiter that it holds the name. Only where the place is free, and under the lock of the shard.
+    #[inline(always)]
+    pub(super) fn post(&self, ticket: u64, hold: HoldKey) {
+        debug_assert_ne!(ticket, 0, "nobody's ticket is zero");
+        self.token.store(hold.token.0, Ordering::Relaxed);
+        self.entry.store(hold.entry, Ordering::Relaxed);
+        self.ticket.store(ticket, Ordering::Release);
+    }
+}
+
 impl Boards {
     pub(super) fn new(shards: usize) -> Self {
         Self((0..shards).map(|_| CachePadded::default()).collect())
     }
 
-    /// Tells a waiter that it holds the name; `false` if there is no place for that. Only under the lock of
-    /// its shard.
+    /// A place to tell a waiter that it holds the name, if one is free. Only under the lock of its shard.
     #[inline(always)]
-    pub(super) fn post(&self, ticket: u64, hold: HoldKey) -> bool {
-        debug_assert_ne!(ticket, 0, "nobody's ticket is zero");
+    pub(super) fn place(&self, ticket: u64) -> Option<&Place> {
         let is_free = |place: &&Place| place.ticket.load(Ordering::Acquire) == 0;
-        let Some(place) = self.of(ticket).0.iter().find(is_free) else { return false };
-        place.token.store(hold.token.0, Ordering::Relaxed);
-        place.entry.store(hold.entry, Ordering::Relaxed);
-        place.ticket.store(ticket, Ordering::Release);
-        true
+        self.of(ticket).0.iter().find(is_free)
     }
 
     /// The hold that is posted for a waiter, which takes the post down. Only by the waiter itself.
@@ -89,7 +94,7 @@ mod tests {
     }
 
     fn post(boards: &Boards, ticket: u64) -> bool {
-        boards.post(ticket, hold(ticket))
+        boards.place(ticket).inspect(|place| place.post(ticket, hold(ticket))).is_some()
     }
 
     fn take(boards: &Boards, ticket: u64) -> Option<HoldKey> {

@@ -45,6 +45,23 @@ impl Table {
         timers.disarm(place, moved);
     }
 
+    /// Disarms the timer of a wait, if it has one, where the reaper need not hear of that: others stay armed,
+    /// so it comes anyway. `false` if it must, and then nothing is done.
+    #[inline(always)]
+    pub(super) fn disarm_unheard(&mut self, common: &Common, slot: u32) -> bool {
+        self.waiters[slot].timer == NONE || self.disarm_among_others(common, slot)
+    }
+
+    #[inline(never)]
+    fn disarm_among_others(&mut self, common: &Common, slot: u32) -> bool {
+        if self.timers.len() == 1 || common.lacks_reaper() {
+            return false;
+        }
+        self.disarm_untold(Timer::Wait(slot));
+        debug_assert!(!self.timers.must_tell(), "the reaper would sleep too long, or for nothing");
+        true
+    }
+
     /// Lets the lease of a hold end at another time. Its timer stays armed all along: the reaper must not
     /// think that all is done.
     pub(super) fn renew_lease(

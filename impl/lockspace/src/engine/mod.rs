@@ -19,6 +19,7 @@ mod elapse;
 mod entries;
 mod inspect;
 mod notes;
+mod plainly;
 mod rounds;
 mod run;
 mod standing;
@@ -156,15 +157,17 @@ impl Door<'_> {
         self.table.take_free(self.common, name, self.hash)
     }
 
-    /// The same for a name that is held: such a request takes a place in its queue.
+    /// The same for a name that is held: such a request takes a place in its queue. Its wait is not limited
+    /// yet: [limit](Self::limit) it, if it is to be.
     #[inline(always)]
-    pub(crate) fn take_place(
-        &mut self,
-        name: &str,
-        patience: Patience<'_>,
-        effects: &mut Effects,
-    ) -> Option<WaitKey> {
-        self.table.take_place(self.common, effects, name, self.hash, patience)
+    pub(crate) fn take_place(&mut self, name: &str, waker: &Waker) -> Option<WaitKey> {
+        self.table.take_place(self.common, name, self.hash, waker)
+    }
+
+    /// Limits the wait that has just begun to so many nanoseconds.
+    #[inline(always)]
+    pub(crate) fn limit(mut self, key: WaitKey, wait: u64, effects: &mut Effects) {
+        self.table.limit(self.common, effects, key, wait);
     }
 
     /// Decides. `ask` is for the name whose door this is.
@@ -174,6 +177,50 @@ impl Door<'_> {
         effects: &mut Effects,
     ) -> Result<Acquired, TurnedAway> {
         self.table.acquire(self.common, effects, ask, self.hash)
+    }
+}
+
+/// What a hold came to that was [given back](Exit::give_back).
+pub(crate) enum GivenBack {
+    /// The name is free.
+    Free,
+    /// The first waiter holds it now, whose waker this is: to be woken when the exit is left.
+    HandedOn(Waker),
+    /// It was not such a hold: [ask](Exit::release).
+    Not,
+}
+
+/// A hold that is released, or a queued request that is withdrawn, at the exit of its shard: however that goes,
+/// it is one step, for which the shard is locked once.
+pub(crate) struct Exit<'e> {
+    common: &'e Common,
+    table: MutexGuard<'e, Table>,
+}
+
+impl Exit<'_> {
+    /// Releases a hold, if that has no consequences but that the name is free, or the first waiter's, and
+    /// nothing has to be noted of it. Nearly every release is such, so it comes before anything else is put
+    /// together.
+    #[inline(always)]
+    pub(crate) fn give_back(&mut self, hold: HoldKey) -> GivenBack {
+        self.table.give_back(self.common, hold)
+    }
+
+    /// Releases a hold.
+    pub(crate) fn release(mut self, hold: HoldKey, effects: &mut Effects) -> Released {
+        self.table.release(self.common, effects, hold)
+    }
+
+    /// Withdraws a request that waits, where nothing has to be noted of it. Answers its waker, to be dropped
+    /// when the exit is left; its key is spent. `None` means only that it was not such: [ask](Self::cancel).
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, key: WaitKey) -> Option<Waker> {
+        self.table.leave(self.common, key)
+    }
+
+    /// Withdraws a queued request, answered or not. Its key is spent.
+    pub(crate) fn cancel(mut self, key: WaitKey, effects: &mut Effects) {
+        self.table.cancel(self.common, effects, key);
     }
 }
 
@@ -216,20 +263,22 @@ impl Engine {
         self.shard_of_wait(key).poll_wait(&self.common, effects, key, waker)
     }
 
-    /// Withdraws a queued request, answered or not. Its key is spent.
-    pub(crate) fn cancel(&self, key: WaitKey, effects: &mut Effects) {
-        self.shard_of_wait(key).cancel(&self.common, effects, key);
+    /// Begins to withdraw a queued request. Until that is done, its shard is locked.
+    #[inline(always)]
+    pub(crate) fn exit_of_wait(&self, key: WaitKey) -> Exit<'_> {
+        Exit { common: &self.common, table: self.shard_of_wait(key) }
+    }
+
+    /// Begins to release a hold. Until that is done, its shard is locked.
+    #[inline(always)]
+    pub(crate) fn exit_of_hold(&self, hold: HoldKey) -> Exit<'_> {
+        Exit { common: &self.common, table: self.shard_of_hold(hold) }
     }
 
     /// A blocked thread's own wait timeout has ended: it leaves the queue, unless it has been answered,
     /// which then stands.
     pub(crate) fn give_up(&self, key: WaitKey, effects: &mut Effects) {
         self.shard_of_wait(key).give_up(&self.common, effects, key);
-    }
-
-    #[inline(always)]
-    pub(crate) fn release(&self, hold: HoldKey, effects: &mut Effects) -> Released {
-        self.shard_of_hold(hold).release(&self.common, effects, hold)
     }
 
     pub(crate) fn renew(

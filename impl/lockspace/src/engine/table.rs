@@ -36,7 +36,7 @@ use super::notes::Detail;
 use super::stats::{Counters, Grants};
 use super::timers::{Timer, Timers};
 use super::wait_for::Spot;
-use super::waiter::{WaiterState, Waiters};
+use super::waiter::{Gap, WaiterState, Waiters};
 use super::watchers::Watchers;
 use super::{Acquired, Ask, HoldKey, Lost, Patience, Released, TurnedAway, WaitKey};
 use crate::error::Loss;
@@ -83,37 +83,6 @@ impl Table {
             watchers: Watchers::new(),
             counters: Counters::default(),
         }
-    }
-
-    /// An acquire of a free name that has no consequences but the hold; `None` if it were not that.
-    #[inline(always)]
-    pub(super) fn take_free(&mut self, common: &Common, name: &str, hash: u64) -> Option<HoldKey> {
-        if !common.is_at(Stage::Open) || !common.plain || self.entries.has_hash(hash) {
-            return None;
-        }
-        let entry = self.entries.insert(name, hash);
-        Some(self.grant(common, entry))
-    }
-
-    /// The same of a held name: a place in its queue, and nothing that would be noted of it.
-    #[inline(always)]
-    pub(super) fn take_place(
-        &mut self,
-        common: &Common,
-        effects: &mut Effects,
-        name: &str,
-        hash: u64,
-        patience: Patience<'_>,
-    ) -> Option<WaitKey> {
-        let Patience::Queue { waker, wait } = patience else { return None };
-        if !common.is_at(Stage::Open) || !common.plain {
-            return None;
-        }
-        let entry = self.entries.find(name, hash)?;
-        if self.entries[entry].queued >= common.waiters_per_name {
-            return None;
-        }
-        Some(self.line_up(common, effects, entry, None, (waker.clone(), wait, false)))
     }
 
     pub(super) fn acquire(
@@ -190,7 +159,10 @@ impl Table {
                 return Err(TurnedAway::Deadlock(cycle));
             }
         }
-        let key = self.line_up(common, effects, entry, ask.lease, (waker, wait, impatient));
+        let key = self.line_up(common, entry, ask.lease, (waker, impatient));
+        if let Some(wait) = wait {
+            self.limit(common, effects, key, wait);
+        }
         if let Some(detail) = common.detail_of(ask) {
             self.wait_details.insert(key.slot, detail);
         }
@@ -363,7 +335,7 @@ impl Table {
 impl Table {
     /// Makes a hold of an entry that has none.
     #[inline(always)]
-    fn grant(&mut self, common: &Common, entry: u32) -> HoldKey {
+    pub(super) fn grant(&mut self, common: &Common, entry: u32) -> HoldKey {
         let token = self.next_token;
         self.next_token += common.shards as u64;
         self.entries[entry].token = token;
@@ -411,30 +383,8 @@ impl Table {
     }
 
     /// Ends a hold, whatever the reason: once, since its token is nobody's afterwards (upholds S4).
-    #[inline(always)]
-    fn end_hold(&mut self, common: &Common, effects: &mut Effects, entry: u32, how: Ended) {
-        let held = &self.entries[entry];
-        let plain = held.head == NONE
-            && held.timer == NONE
-            && self.hold_details.is_empty()
-            && self.watchers.is_empty()
-            && self.heard == Stage::Open;
-        if plain {
-            self.remove_entry(common, effects, entry);
-        } else {
-            self.end_entangled_hold(common, effects, entry, how);
-        }
-    }
-
-    /// Ends a hold that somebody waits for, watches or counts, or that has a timer or a note.
     #[inline(never)]
-    fn end_entangled_hold(
-        &mut self,
-        common: &Common,
-        effects: &mut Effects,
-        entry: u32,
-        how: Ended,
-    ) {
+    fn end_hold(&mut self, common: &Common, effects: &mut Effects, entry: u32, how: Ended) {
         let held = &self.entries[entry];
         let (token, awaited, leased) = (held.token, held.head != NONE, held.timer != NONE);
         if leased {
@@ -468,11 +418,14 @@ impl Table {
         let lease = self.unlink(common, effects, head);
         let detail = self.end_wait(common, head);
         let hold = self.grant_on_terms(common, effects, entry, lease, detail);
-        if common.boards.post(self.waiters[head].ticket, hold) {
-            self.wake(effects, head);
-            self.waiters.remove(head);
-        } else {
-            self.answer(effects, head, WaiterState::Granted(hold));
+        let ticket = self.waiters[head].ticket;
+        match common.boards.place(ticket) {
+            Some(place) => {
+                place.post(ticket, hold);
+                self.wake(effects, head);
+                self.waiters.remove(head);
+            }
+            None => self.answer(effects, head, WaiterState::Granted(hold)),
         }
     }
 
@@ -516,15 +469,14 @@ impl Table {
         refused
     }
 
-    /// Takes a place at the end of the queue, and arms the timer of a bounded wait.
+    /// Takes a place at the end of the queue.
     #[inline(always)]
-    fn line_up(
+    pub(super) fn line_up(
         &mut self,
         common: &Common,
-        effects: &mut Effects,
         entry: u32,
         lease: Option<NonZeroU64>,
-        (waker, wait, impatient): (Waker, Option<u64>, bool),
+        (waker, impatient): (Waker, bool),
     ) -> WaitKey {
         self.counters.queued += 1;
         // In steps, as tokens: it says which shard it is of.
@@ -534,10 +486,19 @@ impl Table {
         waiter.entry = entry;
         waiter.state = WaiterState::Queued { lease, impatient };
         self.push_back(entry, slot);
-        if let Some(wait) = wait {
-            self.arm(common, effects, common.clock.after(wait), Timer::Wait(slot));
-        }
         WaitKey { ticket: NonZeroU64::new(ticket).expect("counted from one"), slot }
+    }
+
+    /// Limits a wait, which has just begun, to so many nanoseconds.
+    #[inline(always)]
+    pub(super) fn limit(
+        &mut self,
+        common: &Common,
+        effects: &mut Effects,
+        key: WaitKey,
+        wait: u64,
+    ) {
+        self.arm(common, effects, common.clock.after(wait), Timer::Wait(key.slot));
     }
 
     #[inline(always)]
@@ -563,25 +524,29 @@ impl Table {
         slot: u32,
     ) -> Option<NonZeroU64> {
         let waiter = &self.waiters[slot];
-        let (entry, previous, next) = (waiter.entry, waiter.previous, waiter.next);
         let timed = waiter.timer != NONE;
         let WaiterState::Queued { lease, .. } = waiter.state else {
             unreachable!("only queued waiters are linked (invariant 3)")
         };
-        let held = &mut self.entries[entry];
-        held.queued -= 1;
-        match previous {
-            NONE => held.head = next,
-            previous => self.waiters[previous].next = next,
-        }
-        match next {
-            NONE => held.tail = previous,
-            next => self.waiters[next].previous = previous,
-        }
+        let gap = self.waiters.unlink(slot);
+        self.close(gap);
         if timed {
             self.disarm(common, effects, Timer::Wait(slot));
         }
         lease
+    }
+
+    /// Somebody has left the queue of an entry.
+    #[inline(always)]
+    pub(super) fn close(&mut self, Gap { entry, previous, next }: Gap) {
+        let held = &mut self.entries[entry];
+        held.queued -= 1;
+        if previous == NONE {
+            held.head = next;
+        }
+        if next == NONE {
+            held.tail = previous;
+        }
     }
 
     /// The future is done with the slot. Answers in which state it was.

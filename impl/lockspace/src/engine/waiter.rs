@@ -54,6 +54,40 @@ pub(super) struct Waiters {
     len: u32,
 }
 
+/// Where a waiter stands in the queue of an entry: between whom.
+#[derive(Clone, Copy)]
+pub(super) struct Gap {
+    pub(super) entry: u32,
+    pub(super) previous: u32,
+    pub(super) next: u32,
+}
+
+impl Waiter {
+    /// Whether it stands in a queue.
+    #[inline(always)]
+    pub(super) fn is_queued(&self) -> bool {
+        matches!(self.state, WaiterState::Queued { .. })
+    }
+
+    #[inline(always)]
+    fn gap(&self) -> Gap {
+        Gap { entry: self.entry, previous: self.previous, next: self.next }
+    }
+}
+
+impl Gap {
+    #[inline(always)]
+    fn close(self, slots: &mut [Waiter]) {
+        let Self { previous, next, .. } = self;
+        if previous != NONE {
+            slots[previous as usize].next = next;
+        }
+        if next != NONE {
+            slots[next as usize].previous = previous;
+        }
+    }
+}
+
 impl Waiters {
     pub(super) const fn new() -> Self {
         Self { slots: Vec::new(), vacant: NONE, len: 0 }
@@ -101,12 +135,42 @@ impl Waiters {
         let state = replace(&mut waiter.state, WaiterState::Vacant);
         waiter.ticket = 0;
         waiter.next = replace(&mut self.vacant, slot);
+        self.has_left();
+        state
+    }
+
+    #[inline(always)]
+    fn has_left(&mut self) {
         self.len -= 1;
         // An idle shard keeps next to nothing, however many waited in it.
         if self.len == 0 && self.slots.capacity() > KEEP {
             *self = Self::new();
         }
-        state
+    }
+
+    /// Has those before and behind a waiter in its queue stand next to each other.
+    #[inline(always)]
+    pub(super) fn unlink(&mut self, slot: u32) -> Gap {
+        let gap = self[slot].gap();
+        gap.close(&mut self.slots);
+        gap
+    }
+
+    /// Takes everything back at once from a waiter that stands in a queue: a [`remove`](Self::remove) after an
+    /// [`unlink`](Self::unlink). Its timer must be disarmed. Answers its waker.
+    #[inline(always)]
+    pub(super) fn withdraw(&mut self, slot: u32) -> (Gap, Waker) {
+        let waiter = &mut self.slots[slot as usize];
+        debug_assert!(waiter.is_queued(), "only who is queued is linked (invariant 3)");
+        debug_assert_eq!(waiter.timer, NONE, "it would strike whoever has the slot next");
+        let waker = waiter.waker.take().expect("whoever is queued can be woken");
+        let gap = waiter.gap();
+        waiter.state = WaiterState::Vacant;
+        waiter.ticket = 0;
+        waiter.next = replace(&mut self.vacant, slot);
+        gap.close(&mut self.slots);
+        self.has_left();
+        (gap, waker)
     }
 
     /// Whether the slot is still that of whoever was given this key.

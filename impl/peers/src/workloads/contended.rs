@@ -1,9 +1,10 @@
 //! Many who want the same name: by hand, which is what the lock itself costs, and as tasks of a runtime with
 //! two workers, which is what users see.
 
+use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -73,53 +74,80 @@ fn hand_off<P: Peer>(scale: &Scale) -> Vec<f64> {
     })]
 }
 
-/// What a task does while others do the same.
-#[derive(Clone, Copy)]
-struct Turn {
-    tasks: usize,
-    yields: bool,
-    limit: Option<Duration>,
+/// What a task does while others do the same. A type for each, so that a task is no larger than what it does.
+trait Turn: 'static {
+    fn take<P: Peer>(peer: &P, name: &str) -> impl Future<Output = ()> + Send;
 }
 
-const YIELDING: Turn = Turn { tasks: 0, yields: true, limit: None };
+struct Plain;
+
+impl Turn for Plain {
+    async fn take<P: Peer>(peer: &P, name: &str) {
+        drop(peer.acquire(name).await);
+    }
+}
+
+struct Yielding;
+
+impl Turn for Yielding {
+    async fn take<P: Peer>(peer: &P, name: &str) {
+        let guard = peer.acquire(name).await;
+        yield_now().await;
+        drop(guard);
+    }
+}
+
+struct Timed;
+
+impl Turn for Timed {
+    async fn take<P: Peer>(peer: &P, name: &str) {
+        let granted = peer.acquire_within(name, Duration::from_secs(10)).await;
+        let guard = granted.expect("nobody waits that long");
+        yield_now().await;
+        drop(guard);
+    }
+}
 
 fn contended_2<P: Peer>(scale: &Scale) -> Vec<f64> {
-    vec![turns::<P>(scale, Turn { tasks: 2, ..YIELDING }, one_name)]
+    turns::<P, Yielding>(scale, 2, one_name)
 }
 
 fn contended_10<P: Peer>(scale: &Scale) -> Vec<f64> {
-    vec![turns::<P>(scale, Turn { tasks: 10, ..YIELDING }, one_name)]
+    turns::<P, Yielding>(scale, 10, one_name)
 }
 
 fn contended_100<P: Peer>(scale: &Scale) -> Vec<f64> {
-    vec![turns::<P>(scale, Turn { tasks: 100, ..YIELDING }, one_name)]
+    turns::<P, Yielding>(scale, 100, one_name)
 }
 
 fn contended_10_000<P: Peer>(scale: &Scale) -> Vec<f64> {
-    vec![turns::<P>(scale, Turn { tasks: 10_000, ..YIELDING }, one_name)]
+    turns::<P, Yielding>(scale, 10_000, one_name)
 }
 
 fn timed<P: Peer>(scale: &Scale) -> Vec<f64> {
-    let limit = Some(Duration::from_secs(10));
-    vec![turns::<P>(scale, Turn { tasks: 100, limit, ..YIELDING }, one_name)]
+    turns::<P, Timed>(scale, 100, one_name)
 }
 
 fn no_yield<P: Peer>(scale: &Scale) -> Vec<f64> {
-    let turn = Turn { tasks: 100, yields: false, limit: None };
-    vec![turns::<P>(scale, turn, one_name)]
+    turns::<P, Plain>(scale, 100, one_name)
 }
 
 fn zipf<P: Peer>(scale: &Scale) -> Vec<f64> {
-    vec![turns::<P>(scale, Turn { tasks: 100, ..YIELDING }, zipfian)]
+    turns::<P, Yielding>(scale, 100, zipfian)
 }
 
 /// Everybody wants the same.
-fn one_name() -> Vec<&'static str> {
-    names(1).to_vec()
+fn one_name() -> &'static [&'static str] {
+    names(1)
 }
 
 /// A sequence of names in which the n-th of 10,000 is wanted in proportion to n^-0.99.
-fn zipfian() -> Vec<&'static str> {
+fn zipfian() -> &'static [&'static str] {
+    static WANTED: LazyLock<Vec<&'static str>> = LazyLock::new(draw_zipfian);
+    &WANTED
+}
+
+fn draw_zipfian() -> Vec<&'static str> {
     let names = names(10_000);
     let mut sum = 0.0;
     let up_to: Vec<f64> = (1..=names.len())
@@ -135,26 +163,30 @@ fn zipfian() -> Vec<&'static str> {
 
 /// So many tasks go through a sequence of names, each from its own place: nanoseconds of the wall's clock
 /// for each turn of anybody's, from the first to the last, when everybody has been told to stop and has.
-fn turns<P: Peer>(scale: &Scale, turn: Turn, wanted: fn() -> Vec<&'static str>) -> f64 {
+fn turns<P: Peer, T: Turn>(
+    scale: &Scale,
+    count: usize,
+    wanted: fn() -> &'static [&'static str],
+) -> Vec<f64> {
     let runtime = runtime(2);
-    let (peer, wanted) = (Arc::new(P::new()), Arc::new(wanted()));
-    let ready = Arc::new(Barrier::new(turn.tasks + 1));
+    let (peer, wanted) = (Arc::new(P::new()), wanted());
+    let ready = Arc::new(Barrier::new(count + 1));
     let stop = Arc::new(AtomicBool::new(false));
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
-        for task in 0..turn.tasks {
-            let (peer, wanted) = (Arc::clone(&peer), Arc::clone(&wanted));
-            let (ready, stop) = (Arc::clone(&ready), Arc::clone(&stop));
+        for task in 0..count {
+            let (peer, ready, stop) = (Arc::clone(&peer), Arc::clone(&ready), Arc::clone(&stop));
             tasks.spawn(async move {
                 ready.wait().await;
-                let mut times = 0_usize;
+                let mut next = task * wanted.len() / count;
+                let mut times = 0_u64;
                 // The flag says stop and publishes nothing.
                 while !stop.load(Ordering::Relaxed) {
-                    let name = wanted[(task * wanted.len() / turn.tasks + times) % wanted.len()];
-                    take_turn(&*peer, name, turn).await;
+                    T::take(&*peer, wanted[next]).await;
+                    next = if next + 1 == wanted.len() { 0 } else { next + 1 };
                     times += 1;
                 }
-                times as u64
+                times
             });
         }
         ready.wait().await;
@@ -162,17 +194,6 @@ fn turns<P: Peer>(scale: &Scale, turn: Turn, wanted: fn() -> Vec<&'static str>) 
         tokio::time::sleep(scale.sample).await;
         stop.store(true, Ordering::Relaxed);
         let times = tasks.join_all().await.into_iter().sum();
-        each(begun.elapsed(), times)
+        vec![each(begun.elapsed(), times)]
     })
-}
-
-async fn take_turn<P: Peer>(peer: &P, name: &str, turn: Turn) {
-    let guard = match turn.limit {
-        Some(limit) => peer.acquire_within(name, limit).await.expect("nobody waits that long"),
-        None => peer.acquire(name).await,
-    };
-    if turn.yields {
-        yield_now().await;
-    }
-    drop(guard);
 }

@@ -57,6 +57,8 @@ mod names;
 mod noted;
 #[cfg(not(lockspace_loom))]
 mod plain;
+#[cfg(not(lockspace_loom))]
+mod plainly;
 mod reaper;
 mod resource;
 #[cfg(not(lockspace_loom))]
@@ -64,4 +66,5 @@ mod rounds;
 mod shutdown;
 mod time;
 mod waiter;
+mod whole;
 mod world;

@@ -186,21 +186,10 @@ impl World {
     }
 
     fn ask(&self, name: Name, patience: Patience<'_>, limits: Limits) -> Acquired {
-        let text = &self.names[name as usize];
-        let mut door = self.engine.door(text);
-        if limits.lease.is_none()
-            && let Some(key) = door.take_free(text)
-        {
-            return Acquired::Granted(key);
-        }
         let lease = limits.lease.and_then(|lease| NonZeroU64::new(hours(lease)));
-        let ask = Ask { name: text, patience, lease, label: None, owner: None };
-        let asked = self.act(|effects| {
-            let mut door = door;
-            let place =
-                if lease.is_none() { door.take_place(text, patience, effects) } else { None };
-            place.map_or_else(|| door.acquire(&ask, effects), |key| Ok(Acquired::Queued(key)))
-        });
+        let name = &self.names[name as usize];
+        let ask = Ask { name, patience, lease, label: None, owner: None };
+        let asked = self.act(|effects| self.engine.acquire(&ask, effects));
         asked.expect("nobody says who asks")
     }
 
