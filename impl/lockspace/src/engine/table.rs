@@ -4,8 +4,9 @@
 //! [posted](super::board): no clock but the one it is handed, no waking, no code of a user (see
 //! [`Effects`]). Each action of the protocol is a
 //! function of the same name; the moves that they share are those of the specification: [`Table::grant`]
-//! is the only place that makes a hold, [`Table::end_hold`] the only one that ends one, and
-//! [`Table::hand_over`] runs whenever one has ended that somebody waits for.
+//! is the only place that makes a hold, [`Table::end_hold`] ends one, and [`Table::hand_over`] runs whenever
+//! one has ended that somebody waits for. Where an action needs next to nothing of that, it is done
+//! [plainly](super::plainly), and comes to the same.
 //!
 //! Numbered invariants, true whenever the lock is free:
 //! 1. A name has an entry exactly while it is held, so there is no "free" entry (upholds S1, S5). Over a

@@ -24,8 +24,8 @@ pub(super) fn workloads() -> Vec<Workload> {
     vec![
         waiters!(
             "cancel-10",
-            "a waiter is dropped, one of 10 in random order",
-            [contenders!(cancel_10: OneTokioMutex), every_lock!(cancel_10)].concat()
+            "a waiter is dropped, one of 10 of each of 100 names in random order",
+            [contenders!(cancel_10_of_each: OneTokioMutex), every_lock!(cancel_10)].concat()
         ),
         waiters!(
             "cancel-1000",
@@ -48,21 +48,26 @@ pub(super) fn workloads() -> Vec<Workload> {
 }
 
 fn cancel_10<P: Peer>(_: &Scale) -> Vec<f64> {
-    cancel::<P>(100, 10)
+    cancel::<P>(1, 100, 10)
+}
+
+/// For what has no names, and is therefore there once for each.
+fn cancel_10_of_each<P: Peer>(_: &Scale) -> Vec<f64> {
+    cancel::<P>(100, 1, 10)
 }
 
 fn cancel_1000<P: Peer>(_: &Scale) -> Vec<f64> {
-    cancel::<P>(1, 1_000)
+    cancel::<P>(1, 1, 1_000)
 }
 
 fn cancel_100_000<P: Peer>(_: &Scale) -> Vec<f64> {
-    cancel::<P>(1, 100_000)
+    cancel::<P>(1, 1, 100_000)
 }
 
-/// Each of so many peers has a held name with so many waiters, and all are dropped in one random order.
-fn cancel<P: Peer>(peers: usize, waiting: usize) -> Vec<f64> {
+/// Each of so many peers has so many held names with so many waiters, and all are dropped in one random order.
+fn cancel<P: Peer>(peers: usize, held: usize, waiting: usize) -> Vec<f64> {
     let peers: Vec<P> = (0..peers).map(|_| P::new()).collect();
-    let places = || peers.iter().zip(names(peers.len()));
+    let places = || peers.iter().flat_map(|peer| names(held).iter().map(move |name| (peer, name)));
     let _guards: Vec<_> = places().map(|(peer, name)| now_or_wait(peer.acquire(name))).collect();
     let mut waiters = Vec::new();
     for (peer, name) in (0..waiting).flat_map(|_| places()) {
