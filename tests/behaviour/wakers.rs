@@ -1,5 +1,5 @@
 //! Wakers that panic, as those of an executor may that is ending: whoever is woken beside them is woken all
-//! the same, and nothing is left behind.
+//! the same, and nothing is left behind. And wakers that come straight back, as a task does that drops its guards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -48,4 +48,42 @@ async fn lease_that_begins_as_a_waker_panics_ends() {
     assert_panics(|| drop(guard));
     // By the clock of the runtime, since nobody might serve those of the lockspace.
     drop(tokio::time::timeout(ms(11), space.acquire("a").into_future()).await.unwrap().unwrap());
+}
+
+/// Acquires and releases when it is woken and when it is dropped, in whatever shard.
+struct ComesBack(Arc<LockSpace>);
+
+impl Wake for ComesBack {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.try_acquire("while woken").unwrap());
+    }
+}
+
+impl Drop for ComesBack {
+    fn drop(&mut self) {
+        drop(self.0.try_acquire("while dropped").unwrap());
+    }
+}
+
+#[test]
+fn waker_may_come_straight_back_when_it_is_woken_and_when_it_is_dropped() {
+    // All names are behind one lock: whoever is woken or dropped under it waits for itself.
+    let space = Arc::new(LockSpace::builder().shards(1).build());
+    for is_cancelled in [false, true] {
+        let guard = space.try_acquire("a").unwrap();
+        let mut waits = Box::pin(space.acquire("a").into_future());
+        let waker = Waker::from(Arc::new(ComesBack(Arc::clone(&space))));
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        // The lockspace has the last of it now.
+        drop(waker);
+        if is_cancelled {
+            drop(waits);
+            drop(guard);
+        } else {
+            drop(guard);
+            drop(waits);
+        }
+        assert_eq!(space.stats().granted, space.stats().released);
+    }
+    assert_eq!(space.stats().released, 8, "twice a, once when woken, and twice when dropped");
 }

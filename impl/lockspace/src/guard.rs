@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lockspace_spec::FencingToken;
 
-use crate::engine::{Exit, GivenBack, HoldKey, Released};
+use crate::engine::{Exit, HoldKey, Released};
 use crate::error::{Loss, LostHold, RenewError};
 use crate::name::LockName;
 use crate::record::{self, Taped};
@@ -249,14 +249,10 @@ impl<'a> Guard<'a> {
     fn end(&self, space: &Shared) -> Released {
         let call = space.tape().invoke(|| record::release(self.request));
         let hold = self.hold();
-        let mut exit = space.engine().exit_of_hold(hold);
-        match exit.give_back(hold) {
-            GivenBack::Free => drop(exit),
-            GivenBack::HandedOn(waker) => {
-                drop(exit);
-                waker.wake();
-            }
-            GivenBack::Not => return self.end_at(exit, space, call),
+        match space.engine().exit_of_hold(hold).give_back(hold) {
+            Ok(None) => {}
+            Ok(Some(waker)) => waker.wake(),
+            Err(exit) => return self.end_at(exit, space, call),
         }
         space.tape().returned(call, || record::released(&Released::Released));
         Released::Released

@@ -608,13 +608,9 @@ impl<'s> Waiting<'s> {
 
     fn cancel(&self, key: WaitKey) {
         let call = self.space.tape().invoke(|| record::cancel(self.call));
-        let mut exit = self.space.engine().exit_of_wait(key);
-        match exit.leave(key) {
-            Some(waker) => {
-                drop(exit);
-                drop(waker);
-            }
-            None => self.cancel_at(exit, key),
+        match self.space.engine().exit_of_wait(key).leave(key) {
+            Ok(waker) => drop(waker),
+            Err(exit) => self.cancel_at(exit, key),
         }
         self.space.tape().returned(call, record::cancelled);
     }

@@ -61,7 +61,7 @@ impl Shared {
         let mut effects = Effects::default();
         let result = action(&self.engine, &mut effects);
         if effects.is_empty() {
-            // What is dropped is asked what it was.
+            // To drop it would be to look once more whether there are wakers.
             std::mem::forget(effects);
         } else {
             self.carry_out(&mut effects);

@@ -44,14 +44,18 @@ use state::{Answer, Caller, GraceTimer, Mark, Stage, Told, Tour};
 pub use state::{Actor, State, Stop};
 
 /// What each part of this model stands for: a file of the engine and a function in it.
-pub const STANDS_FOR: [(&str, &str, &str); 31] = [
+pub const STANDS_FOR: [(&str, &str, &str); 36] = [
     ("State::acquire", "engine/table.rs", "acquire"),
-    ("State::acquire, the name free", "engine/table.rs", "take_free"),
+    ("State::acquire, plainly, the name free", "engine/plainly.rs", "take_free"),
+    ("State::acquire, plainly, the name held", "engine/plainly.rs", "take_place"),
     ("State::acquire, the name held", "engine/table.rs", "join_queue"),
     ("State::poll_wait", "engine/table.rs", "poll_wait"),
     ("State::take_post", "engine/mod.rs", "take_post"),
     ("State::cancel", "engine/table.rs", "cancel"),
+    ("State::cancel, plainly", "engine/plainly.rs", "leave"),
     ("State::release", "engine/table.rs", "release"),
+    ("State::release, plainly", "engine/plainly.rs", "give_back"),
+    ("State::hand_over, plainly", "engine/plainly.rs", "hand_on"),
     ("Act::Renew", "engine/table.rs", "renew"),
     ("State::elapse_first", "engine/elapse.rs", "elapse"),
     ("State::elapse_first, a lease", "engine/elapse.rs", "lease_elapsed"),
@@ -68,6 +72,7 @@ pub const STANDS_FOR: [(&str, &str, &str); 31] = [
     ("State::close_if_drained", "engine/common.rs", "close_if_drained"),
     ("State::arm", "engine/elapse.rs", "arm"),
     ("State::disarm", "engine/elapse.rs", "disarm_untold"),
+    ("State::disarm, plainly", "engine/elapse.rs", "disarm_unheard"),
     ("State::renew_lease", "engine/elapse.rs", "renew_lease"),
     ("State::tell_if_needed", "engine/elapse.rs", "tell_if_needed"),
     ("State::tell", "engine/rounds.rs", "tell"),

@@ -41,6 +41,7 @@ impl Place {
     #[inline(always)]
     pub(super) fn post(&self, ticket: u64, hold: HoldKey) {
         debug_assert_ne!(ticket, 0, "nobody's ticket is zero");
+        debug_assert_eq!(self.ticket.load(Ordering::Relaxed), 0, "a post is written over");
         self.token.store(hold.token.0, Ordering::Relaxed);
         self.entry.store(hold.entry, Ordering::Relaxed);
         self.ticket.store(ticket, Ordering::Release);

@@ -10,7 +10,7 @@ use std::task::Waker;
 
 /// Wakers to wake and to drop, and whether a reaper must be started.
 ///
-/// An uncontended acquire or release leaves it empty, and pays for no more than finding that out.
+/// What is done [plainly](super::plainly) has none. Of all else, much leaves it empty.
 #[derive(Default)]
 #[must_use = "a grant whose waker is not woken is a lost wake-up"]
 pub(crate) struct Effects {

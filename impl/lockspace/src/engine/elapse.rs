@@ -46,7 +46,8 @@ impl Table {
     }
 
     /// Disarms the timer of a wait, if it has one, where the reaper need not hear of that: others stay armed,
-    /// so it comes anyway. `false` if it must, and then nothing is done.
+    /// so it comes anyway. `false` if it must hear, or if there is none where one should be; then nothing is
+    /// done.
     #[inline(always)]
     pub(super) fn disarm_unheard(&mut self, common: &Common, slot: u32) -> bool {
         self.waiters[slot].timer == NONE || self.disarm_among_others(common, slot)

@@ -180,30 +180,20 @@ impl Door<'_> {
     }
 }
 
-/// What a hold came to that was [given back](Exit::give_back).
-pub(crate) enum GivenBack {
-    /// The name is free.
-    Free,
-    /// The first waiter holds it now, whose waker this is: to be woken when the exit is left.
-    HandedOn(Waker),
-    /// It was not such a hold: [ask](Exit::release).
-    Not,
-}
-
 /// A hold that is released, or a queued request that is withdrawn, at the exit of its shard: however that goes,
-/// it is one step, for which the shard is locked once.
+/// it is one step, for which the shard is locked once. Whatever is answered here is answered after the unlock.
 pub(crate) struct Exit<'e> {
     common: &'e Common,
     table: MutexGuard<'e, Table>,
 }
 
-impl Exit<'_> {
-    /// Releases a hold, if that has no consequences but that the name is free, or the first waiter's, and
-    /// nothing has to be noted of it. Nearly every release is such, so it comes before anything else is put
-    /// together.
+impl<'e> Exit<'e> {
+    /// Releases a hold, if nothing hangs upon it but its queue. Nearly every hold is such, so this comes before
+    /// anything else is put together. Answers whom to wake: the waiter that holds the name now, if there is
+    /// one. `Err` means only that it was not such: [release](Self::release) it.
     #[inline(always)]
-    pub(crate) fn give_back(&mut self, hold: HoldKey) -> GivenBack {
-        self.table.give_back(self.common, hold)
+    pub(crate) fn give_back(mut self, hold: HoldKey) -> Result<Option<Waker>, Self> {
+        self.table.give_back(self.common, hold).map_err(|Entangled| self)
     }
 
     /// Releases a hold.
@@ -211,11 +201,11 @@ impl Exit<'_> {
         self.table.release(self.common, effects, hold)
     }
 
-    /// Withdraws a request that waits, where nothing has to be noted of it. Answers its waker, to be dropped
-    /// when the exit is left; its key is spent. `None` means only that it was not such: [ask](Self::cancel).
+    /// Withdraws a request, if it waits and nothing hangs upon that. Its key is spent. Answers the waker that
+    /// it had, for which nobody has a use. `Err` means only that it was not such: [cancel](Self::cancel) it.
     #[inline(always)]
-    pub(crate) fn leave(&mut self, key: WaitKey) -> Option<Waker> {
-        self.table.leave(self.common, key)
+    pub(crate) fn leave(mut self, key: WaitKey) -> Result<Waker, Self> {
+        self.table.leave(self.common, key).ok_or(self)
     }
 
     /// Withdraws a queued request, answered or not. Its key is spent.
@@ -223,6 +213,9 @@ impl Exit<'_> {
         self.table.cancel(self.common, effects, key);
     }
 }
+
+/// There is more to an action than a plain way does.
+pub(crate) struct Entangled;
 
 /// Acquire and release.
 impl Engine {

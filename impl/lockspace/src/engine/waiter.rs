@@ -80,10 +80,14 @@ impl Gap {
     fn close(self, slots: &mut [Waiter]) {
         let Self { previous, next, .. } = self;
         if previous != NONE {
-            slots[previous as usize].next = next;
+            let before = &mut slots[previous as usize];
+            debug_assert_ne!(before.ticket, 0, "{NO_WAITER}");
+            before.next = next;
         }
         if next != NONE {
-            slots[next as usize].previous = previous;
+            let behind = &mut slots[next as usize];
+            debug_assert_ne!(behind.ticket, 0, "{NO_WAITER}");
+            behind.previous = previous;
         }
     }
 }

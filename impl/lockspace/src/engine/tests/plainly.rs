@@ -1,5 +1,5 @@
-//! The plain ways beside the general ones: two engines are asked the same, and one of them knows no plain ways.
-//! Nobody can tell which.
+//! The plain ways beside the general ones: where each is taken, and that nobody can tell which was. Two engines are
+//! asked the same, and one of them knows no plain ways.
 
 use std::fmt::Debug;
 use std::num::NonZeroU64;
@@ -12,6 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::clock::Tick;
+use crate::engine::common::Stage;
 use crate::engine::{Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, WaitKey};
 
 use super::plain::{Count, setup};
@@ -46,7 +47,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     let hours = || prop_oneof![5 => Just(0), 1 => 1..4_u64];
     let acquire = (0..NAMES.len(), hours(), hours(), prop::bool::weighted(0.05));
     let acquire = acquire.prop_map(|(name, wait, lease, labelled)| {
-        // Of the first two names nearly all that happens.
+        // Most want the first name.
         Move::Acquire { name: name.saturating_sub(4), wait, lease, labelled }
     });
     let elsewhere = (2..NAMES.len()).prop_map(|name| Move::Acquire {
@@ -132,12 +133,20 @@ impl Side {
 
     /// All that can be seen from outside, but for how long anything takes.
     fn look_around(&self) -> impl PartialEq + Debug + use<> {
-        let names = self.engine.snapshot().names.into_iter();
-        let names = names.map(|name| (name.name, name.holder.token, name.waiters.len()));
-        let woken = self.counts.iter().map(|count| count.0.load(Ordering::Relaxed));
+        let mut names = self.engine.snapshot().names;
+        for name in &mut names {
+            name.holder.lease_left = name.holder.lease_left.map(|_| HOUR);
+            name.waiters
+                .iter_mut()
+                .for_each(|waiter| waiter.wait_left = waiter.wait_left.map(|_| HOUR));
+        }
+        // How often each was woken, and in how many places its waker is.
+        let woken =
+            |count: &Arc<Count>| (count.0.load(Ordering::Relaxed), Arc::strong_count(count));
+        let woken: Vec<_> = self.counts.iter().map(woken).collect();
         let audit = self.engine.audit();
         assert_eq!(audit.faults, []);
-        (names.collect::<Vec<_>>(), woken.collect::<Vec<_>>(), audit, self.engine.stats())
+        (names, woken, audit, self.engine.stats())
     }
 }
 
@@ -206,10 +215,9 @@ impl Sides {
                 let Some(which) = nth(which, self.holds.len()) else { return };
                 let hold = self.holds[which];
                 let _ = self.each(|side| {
-                    let watch = |engine: &Engine, effects: &mut Effects| {
-                        engine.poll_ended(hold, &mut None, Waker::noop(), effects)
-                    };
-                    side.act(watch)
+                    side.counts.push(Arc::default());
+                    let waker = side.waker(side.counts.len() - 1);
+                    side.act(|engine, effects| engine.poll_ended(hold, &mut None, &waker, effects))
                 });
             }
             Move::Force(name) => {
@@ -249,4 +257,153 @@ proptest! {
         let audit = sides.both[0].engine.audit();
         prop_assert_eq!((audit.held, audit.waiting, audit.lost, audit.watching), (0, 0, 0, 0));
     }
+}
+
+/// An engine, and what is done with it until somebody leaves.
+struct Scene(Engine);
+
+impl Scene {
+    fn new() -> Self {
+        Self(Engine::new(&setup()))
+    }
+
+    fn take(&self, name: &str) -> HoldKey {
+        self.0.door(name).take_free(name).expect("it is free")
+    }
+
+    fn ask(&self, ask: Ask<'_>) -> Acquired {
+        let asked = self.0.door(ask.name).acquire(&ask, &mut Effects::default());
+        asked.expect("nobody says who asks")
+    }
+
+    fn queue(&self, ask: Ask<'_>) -> WaitKey {
+        match self.ask(ask) {
+            Acquired::Queued(key) => key,
+            other => unreachable!("the name is held: {other:?}"),
+        }
+    }
+
+    /// Releases a hold, and answers whether that was plain.
+    fn gives_back(&self, hold: HoldKey) -> bool {
+        let given = self.0.exit_of_hold(hold).give_back(hold);
+        given.map_err(|exit| exit.release(hold, &mut Effects::default())).is_ok()
+    }
+
+    /// The same of a request that leaves.
+    fn leaves(&self, key: WaitKey) -> bool {
+        let left = self.0.exit_of_wait(key).leave(key);
+        left.map_err(|exit| exit.cancel(key, &mut Effects::default())).is_ok()
+    }
+}
+
+fn wants(name: &str) -> Ask<'_> {
+    let patience = Patience::Queue { waker: Waker::noop(), wait: None };
+    Ask { name, patience, lease: None, label: None, owner: None }
+}
+
+fn wants_within_an_hour(name: &str) -> Ask<'_> {
+    let wait = Some(HOUR.as_nanos() as u64);
+    Ask { patience: Patience::Queue { waker: Waker::noop(), wait }, ..wants(name) }
+}
+
+fn wants_labelled(name: &str) -> Ask<'_> {
+    Ask { label: Some("labelled"), ..wants(name) }
+}
+
+fn wants_for_an_hour(name: &str) -> Ask<'_> {
+    Ask { lease: NonZeroU64::new(HOUR.as_nanos() as u64), ..wants(name) }
+}
+
+/// Each is what has happened before a hold of "a" is released, and whether that is plain.
+#[test]
+fn a_release_is_plain_exactly_where_nothing_hangs_upon_it() {
+    let check = |before: &str, plain: bool, happens: &dyn Fn(&Scene)| {
+        let scene = Scene::new();
+        let hold = scene.take("a");
+        happens(&scene);
+        assert_eq!(scene.gives_back(hold), plain, "{before}");
+        assert_eq!(scene.0.audit().faults, [], "{before}");
+    };
+    let queue = |scene: &Scene, ask| _ = scene.queue(ask);
+    let others = |scene: &Scene| ["b", "c", "d", "e"].map(|name| scene.take(name));
+    check("nothing", true, &|_| ());
+    check("somebody waits", true, &|scene| queue(scene, wants("a")));
+    check("somebody wants a lease", false, &|scene| queue(scene, wants_for_an_hour("a")));
+    check("another's wait is noted", false, &|scene| {
+        queue(scene, wants("a"));
+        queue(scene, wants_labelled("a"));
+    });
+    check("another's wait is noted, of another name", true, &|scene| {
+        scene.take("b");
+        queue(scene, wants_labelled("b"));
+    });
+    check("another's hold is noted", false, &|scene| _ = scene.ask(wants_labelled("b")));
+    check("somebody watches", false, &|scene| {
+        let hold = scene.0.holder_of("a").expect("it is held");
+        let _ = scene.0.poll_ended(hold, &mut None, Waker::noop(), &mut Effects::default());
+    });
+    check("the last timer goes", false, &|scene| queue(scene, wants_within_an_hour("a")));
+    check("one of two timers goes", true, &|scene| {
+        queue(scene, wants_within_an_hour("a"));
+        queue(scene, wants_within_an_hour("a"));
+    });
+    check("one of two timers goes, and there is no reaper", false, &|scene| {
+        queue(scene, wants_within_an_hour("a"));
+        queue(scene, wants_within_an_hour("a"));
+        scene.0.no_reaper();
+    });
+    check("nobody has seen two other grants", false, &|scene| {
+        for name in ["b", "c"] {
+            let hold = scene.take(name);
+            queue(scene, wants(name));
+            assert!(scene.gives_back(hold));
+        }
+        queue(scene, wants("a"));
+    });
+    check("it was forced", false, &|scene| {
+        scene.0.force_release("a", &mut Effects::default());
+    });
+    check("a shutdown has begun", false, &|scene| {
+        _ = scene.0.enter(Stage::Draining, &mut Effects::default());
+    });
+    check("four others are held", true, &|scene| _ = others(scene));
+    let scene = Scene::new();
+    scene.take("a");
+    let [.., fifth] = others(&scene);
+    queue(&scene, wants("e"));
+    assert!(scene.gives_back(fifth), "of a name that has no place beside the lock");
+    let leased = Scene::new();
+    let Acquired::Granted(hold) = leased.ask(wants_for_an_hour("a")) else { panic!("it is free") };
+    assert!(!leased.gives_back(hold), "of a hold with a lease");
+}
+
+/// Each is what has happened after a request of "a" has queued, and whether its cancel is plain.
+#[test]
+fn a_cancel_is_plain_exactly_where_a_request_just_waits() {
+    let check = |after: &str, plain: bool, ask: Ask<'_>, happens: &dyn Fn(&Scene, HoldKey)| {
+        let scene = Scene::new();
+        let hold = scene.take("a");
+        let key = scene.queue(ask);
+        happens(&scene, hold);
+        assert_eq!(scene.leaves(key), plain, "{after}");
+        assert_eq!(scene.0.audit().faults, [], "{after}");
+    };
+    check("nothing", true, wants("a"), &|_, _| ());
+    check("it wants a lease", true, wants_for_an_hour("a"), &|_, _| ());
+    check("it waits for an hour", false, wants_within_an_hour("a"), &|_, _| ());
+    check("it is noted", false, wants_labelled("a"), &|_, _| ());
+    check("another is noted", false, wants("a"), &|scene, _| _ = scene.queue(wants_labelled("a")));
+    check("others wait", true, wants("a"), &|scene, _| _ = scene.queue(wants("a")));
+    check("it was granted", false, wants("a"), &|scene, hold| _ = scene.gives_back(hold));
+    check("it was granted, and has its slot", false, wants_for_an_hour("a"), &|scene, hold| {
+        for name in ["b", "c"] {
+            let hold = scene.take(name);
+            scene.queue(wants(name));
+            assert!(scene.gives_back(hold), "the board is full now");
+        }
+        let _ = scene.0.release(hold, &mut Effects::default());
+    });
+    check("a shutdown has begun", false, wants("a"), &|scene, _| {
+        _ = scene.0.enter(Stage::Draining, &mut Effects::default());
+    });
 }

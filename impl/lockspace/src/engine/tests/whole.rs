@@ -1,7 +1,7 @@
 //! Actions as requests, guards and futures do them: plainly, if that is enough.
 
 use super::super::{
-    Acquired, Ask, Effects, Engine, GivenBack, HoldKey, Patience, Released, TurnedAway, WaitKey,
+    Acquired, Ask, Effects, Engine, HoldKey, Patience, Released, TurnedAway, WaitKey,
 };
 
 impl Engine {
@@ -33,23 +33,20 @@ impl Engine {
 
     /// As a guard's end.
     pub(super) fn release(&self, hold: HoldKey, effects: &mut Effects) -> Released {
-        let mut exit = self.exit_of_hold(hold);
-        match exit.give_back(hold) {
-            GivenBack::Free => Released::Released,
-            GivenBack::HandedOn(waker) => {
-                effects.wake(Some(waker));
+        match self.exit_of_hold(hold).give_back(hold) {
+            Ok(waker) => {
+                effects.wake(waker);
                 Released::Released
             }
-            GivenBack::Not => exit.release(hold, effects),
+            Err(exit) => exit.release(hold, effects),
         }
     }
 
     /// As a future that is dropped.
     pub(super) fn cancel(&self, key: WaitKey, effects: &mut Effects) {
-        let mut exit = self.exit_of_wait(key);
-        match exit.leave(key) {
-            Some(waker) => effects.retire(Some(waker)),
-            None => exit.cancel(key, effects),
+        match self.exit_of_wait(key).leave(key) {
+            Ok(waker) => effects.retire(Some(waker)),
+            Err(exit) => exit.cancel(key, effects),
         }
     }
 }
