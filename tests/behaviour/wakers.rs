@@ -1,5 +1,6 @@
 //! Wakers that panic, as those of an executor may that is ending: whoever is woken beside them is woken all
-//! the same, and nothing is left behind. And wakers that come straight back, as a task does that drops its guards.
+//! the same, and nothing is left behind. And wakers that come straight back, as a task does that drops its
+//! guards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;

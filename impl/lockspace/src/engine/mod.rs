@@ -180,17 +180,18 @@ impl Door<'_> {
     }
 }
 
-/// A hold that is released, or a queued request that is withdrawn, at the exit of its shard: however that goes,
-/// it is one step, for which the shard is locked once. Whatever is answered here is answered after the unlock.
+/// A hold that is released, or a queued request that is withdrawn, at the exit of its shard: however that
+/// goes, it is one step, for which the shard is locked once. What is answered here is answered after the
+/// unlock.
 pub(crate) struct Exit<'e> {
     common: &'e Common,
     table: MutexGuard<'e, Table>,
 }
 
 impl<'e> Exit<'e> {
-    /// Releases a hold, if nothing hangs upon it but its queue. Nearly every hold is such, so this comes before
-    /// anything else is put together. Answers whom to wake: the waiter that holds the name now, if there is
-    /// one. `Err` means only that it was not such: [release](Self::release) it.
+    /// Releases a hold, if nothing hangs upon it but its queue. Nearly every hold is such, so this comes
+    /// before anything else is put together. Answers whom to wake: the waiter that holds the name now, if
+    /// there is one. `Err` means only that it was not such: [release](Self::release) it.
     #[inline(always)]
     pub(crate) fn give_back(mut self, hold: HoldKey) -> Result<Option<Waker>, Self> {
         self.table.give_back(self.common, hold).map_err(|Entangled| self)

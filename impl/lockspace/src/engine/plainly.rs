@@ -1,11 +1,11 @@
-//! The plain ways to acquire, to release and to cancel: where nothing is concerned but the name, its hold and its
-//! queue. Nearly all are such, so they are tried before anything else is put together.
+//! The plain ways to acquire, to release and to cancel: where nothing is concerned but the name, its hold and
+//! its queue. Nearly all are such, so they are tried before anything else is put together.
 //!
-//! A plain way does the same, in the same critical section, as the action of [`Table`] that it stands for, or it
-//! does nothing and says so; then the action does it. What it must know for that it asks first: that no
+//! A plain way does the same, in the same critical section, as the action of [`Table`] that it stands for, or
+//! it does nothing and says so; then the action does it. What it must know for that it asks first: that no
 //! shutdown has begun, that nothing is noted of any hold or wait of the shard, that the reaper has nothing to
-//! hear. So it has no [effects](super::effects) but one waker, which it answers. What it upholds is what the action
-//! upholds, by the same moves.
+//! hear. So it has no [effects](super::effects) but one waker, which it answers. What it upholds is what the
+//! action upholds, by the same moves.
 //!
 //! What this file must not do: read a clock, lock anything, or know what the general way is like.
 
@@ -18,8 +18,8 @@ use super::waiter::WaiterState;
 use super::{Entangled, HoldKey, WaitKey};
 
 impl Table {
-    /// An acquire of a free name that has no consequences but the hold (upholds S1, S2); `None` if it were not
-    /// that.
+    /// An acquire of a free name that has no consequences but the hold (upholds S1, S2); `None` if it were
+    /// not that.
     #[inline(always)]
     pub(super) fn take_free(&mut self, common: &Common, name: &str, hash: u64) -> Option<HoldKey> {
         if !common.is_at(Stage::Open) || !common.plain || self.entries.has_hash(hash) {
@@ -29,8 +29,8 @@ impl Table {
         Some(self.grant(common, entry))
     }
 
-    /// The same of a held name: a place at the end of its queue, and nothing that would be noted of it (upholds
-    /// S3).
+    /// The same of a held name: a place at the end of its queue, and nothing that would be noted of it
+    /// (upholds S3).
     #[inline(always)]
     pub(super) fn take_place(
         &mut self,
@@ -67,8 +67,8 @@ impl Table {
         Some(waker)
     }
 
-    /// A release that has no consequences but that the name is free (upholds S5), or the first waiter's. Of a
-    /// hold that was lost it knows nothing (upholds S8).
+    /// A release that has no consequences but that the name is free (upholds S5), or the first waiter's. Of
+    /// a hold that was lost it knows nothing (upholds S8).
     #[inline(always)]
     pub(super) fn give_back(
         &mut self,

@@ -160,8 +160,8 @@ impl Waiters {
         gap
     }
 
-    /// Takes everything back at once from a waiter that stands in a queue: a [`remove`](Self::remove) after an
-    /// [`unlink`](Self::unlink). Its timer must be disarmed. Answers its waker.
+    /// Takes everything back at once from a waiter that stands in a queue: a [`remove`](Self::remove) after
+    /// an [`unlink`](Self::unlink). Its timer must be disarmed. Answers its waker.
     #[inline(always)]
     pub(super) fn withdraw(&mut self, slot: u32) -> (Gap, Waker) {
         let waiter = &mut self.slots[slot as usize];

@@ -64,7 +64,8 @@ fn cancel_100_000<P: Peer>(_: &Scale) -> Vec<f64> {
     cancel::<P>(1, 1, 100_000)
 }
 
-/// Each of so many peers has so many held names with so many waiters, and all are dropped in one random order.
+/// Each of so many peers has so many held names with so many waiters, and all are dropped in one random
+/// order.
 fn cancel<P: Peer>(peers: usize, held: usize, waiting: usize) -> Vec<f64> {
     let peers: Vec<P> = (0..peers).map(|_| P::new()).collect();
     let places = || peers.iter().flat_map(|peer| names(held).iter().map(move |name| (peer, name)));

@@ -1,5 +1,5 @@
-//! The plain ways beside the general ones: where each is taken, and that nobody can tell which was. Two engines are
-//! asked the same, and one of them knows no plain ways.
+//! The plain ways beside the general ones: where each is taken, and that nobody can tell which was. Two
+//! engines are asked the same, and one of them knows no plain ways.
 
 use std::fmt::Debug;
 use std::num::NonZeroU64;
