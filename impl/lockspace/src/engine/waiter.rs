@@ -44,16 +44,6 @@ pub(super) enum WaiterState {
     Vacant,
 }
 
-/// The waiters of a shard, each in its slot. A slot is written where it stays: one that is put together
-/// elsewhere and moved would be read before it has reached the cache.
-#[derive(Debug)]
-pub(super) struct Waiters {
-    slots: Vec<Waiter>,
-    /// The first of the vacant slots, each of which names the next one.
-    vacant: u32,
-    len: u32,
-}
-
 /// Where a waiter stands in the queue of an entry: between whom.
 #[derive(Clone, Copy)]
 pub(super) struct Gap {
@@ -76,6 +66,7 @@ impl Waiter {
 }
 
 impl Gap {
+    /// Has those on either side stand next to each other.
     #[inline(always)]
     fn close(self, slots: &mut [Waiter]) {
         let Self { previous, next, .. } = self;
@@ -90,6 +81,16 @@ impl Gap {
             behind.previous = previous;
         }
     }
+}
+
+/// The waiters of a shard, each in its slot. A slot is written where it stays: one that is put together
+/// elsewhere and moved would be read before it has reached the cache.
+#[derive(Debug)]
+pub(super) struct Waiters {
+    slots: Vec<Waiter>,
+    /// The first of the vacant slots, each of which names the next one.
+    vacant: u32,
+    len: u32,
 }
 
 impl Waiters {
@@ -152,7 +153,7 @@ impl Waiters {
         }
     }
 
-    /// Has those before and behind a waiter in its queue stand next to each other.
+    /// Takes a waiter out between those before and behind it in its queue. It keeps its slot.
     #[inline(always)]
     pub(super) fn unlink(&mut self, slot: u32) -> Gap {
         let gap = self[slot].gap();
