@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockspace::store::{Store, StoreError, Swap, Version};
 use lockspace_sqlite::{OpenError, SqliteStore, Synchronous};
@@ -37,7 +37,19 @@ async fn remove(store: &SqliteStore, key: &str, known: Version) -> Version {
 /// A file of ours, closed, in which `sql` was run.
 async fn altered(path: &Path, sql: &str) {
     drop(SqliteStore::open(path).await.unwrap());
+    closed(path);
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+/// Waits until the thread of a store that was dropped has closed the file. The last one who does takes the log
+/// with it; until then somebody else's changes may stand in the log alone.
+fn closed(path: &Path) {
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    let begun = Instant::now();
+    while log.exists() {
+        assert!(begun.elapsed() < PATIENCE, "{path:?} is still open");
+        std::thread::yield_now();
+    }
 }
 
 #[tokio::test]
