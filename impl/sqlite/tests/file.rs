@@ -41,8 +41,8 @@ async fn altered(path: &Path, sql: &str) {
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
-/// Waits until the thread of a store that was dropped has closed the file. The last one who does takes the log
-/// with it; until then somebody else's changes may stand in the log alone.
+/// Waits until the thread of a store that was dropped has closed the file. The last one who does takes the
+/// log with it; until then somebody else's changes may stand in the log alone.
 fn closed(path: &Path) {
     let log = PathBuf::from(format!("{}-wal", path.display()));
     let begun = Instant::now();
