@@ -419,7 +419,7 @@ impl Table {
     /// The timers of those who have one, and their places. Who has been answered needs none any more.
     fn needed_timers(&self) -> BTreeSet<(u32, Timer)> {
         let waits = self.waiters.iter().filter_map(|(slot, waiter)| {
-            let waits = matches!(waiter.state, WaiterState::Queued { .. });
+            let waits = waiter.is_queued();
             waits.then_some((waiter.timer, Timer::Wait(slot)))
         });
         let leases = self.entries.iter().map(|(entry, held)| (held.timer, Timer::Lease(entry)));
@@ -435,7 +435,7 @@ impl Table {
             for (slot, waiter) in self.queue(entry) {
                 sound &= waiter.previous == previous
                     && waiter.entry == index
-                    && matches!(waiter.state, WaiterState::Queued { .. })
+                    && waiter.is_queued()
                     && linked.insert(slot);
                 previous = slot;
             }
@@ -445,7 +445,7 @@ impl Table {
             }
         }
         for (slot, waiter) in self.waiters.iter() {
-            let queued = matches!(waiter.state, WaiterState::Queued { .. });
+            let queued = waiter.is_queued();
             if queued != linked.contains(&slot) {
                 audit.faults.push(Fault::WaiterStray(format!("slot {slot}: {:?}", waiter.state)));
             }

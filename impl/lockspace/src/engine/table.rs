@@ -2,11 +2,10 @@
 //!
 //! Everything here runs under the shard's lock and is plain single-threaded code, but that grants are
 //! [posted](super::board): no clock but the one it is handed, no waking, no code of a user (see
-//! [`Effects`]). Each action of the protocol is a
-//! function of the same name; the moves that they share are those of the specification: [`Table::grant`]
-//! is the only place that makes a hold, [`Table::end_hold`] ends one, and [`Table::hand_over`] runs whenever
-//! one has ended that somebody waits for. Where an action needs next to nothing of that, it is done
-//! [plainly](super::plainly), and comes to the same.
+//! [`Effects`]). Each action of the protocol is a function of the same name; the moves that they share are
+//! those of the specification: [`Table::grant`] is the only place that makes a hold, [`Table::end_hold`] ends
+//! one, and [`Table::hand_over`] runs whenever one has ended that somebody waits for. Where an action needs
+//! next to nothing of that, it is done [plainly](super::plainly), and comes to the same.
 //!
 //! Numbered invariants, true whenever the lock is free:
 //! 1. A name has an entry exactly while it is held, so there is no "free" entry (upholds S1, S5). Over a
@@ -184,12 +183,12 @@ impl Table {
         }
         let slot = key.slot;
         let waiter = &mut self.waiters[slot];
-        let queued = matches!(waiter.state, WaiterState::Queued { .. });
-        if queued && !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if waiter.is_queued() && !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+        {
             effects.retire(waiter.waker.replace(waker.clone()));
         }
         self.heed_shutdown(common, effects);
-        if let WaiterState::Queued { .. } = self.waiters[slot].state {
+        if self.waiters[slot].is_queued() {
             return Poll::Pending;
         }
         Poll::Ready(self.free_waiter(effects, slot).into_answer())
@@ -230,8 +229,7 @@ impl Table {
     /// stays answered (upholds S8).
     pub(super) fn give_up(&mut self, common: &Common, effects: &mut Effects, key: WaitKey) {
         self.heed_shutdown(common, effects);
-        let waits = |slot: u32| matches!(self.waiters[slot].state, WaiterState::Queued { .. });
-        if self.waiters.has(key) && waits(key.slot) {
+        if self.waiters.has(key) && self.waiters[key.slot].is_queued() {
             self.time_out(common, effects, key.slot);
         }
     }
